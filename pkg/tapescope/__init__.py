@@ -1,0 +1,49 @@
+"""Tapescope: a deep-learning environment that lives in the notebook. ``import tapescope as ts``."""
+
+from __future__ import annotations
+
+import warnings as _warnings
+
+# NumPy warns of overflow and division by zero where tensors, as in PyTorch, quietly become inf or nan.
+# Only what is computed inside this package is silenced; the user's own NumPy code warns as before.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tapescope\.(ops|autograd|optim|nn)\.")
+
+from . import autograd, errors
+from .autograd import (
+    Size,
+    Tensor,
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)  # fmt: skip
+from .autograd.creation import *  # noqa: F403
+from .autograd.functions import *  # noqa: F403
+from .autograd.text import set_printoptions
+from .backends.devices import device
+from .backends.random import Generator
+from .dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)  # fmt: skip
+from .dtypes import bool_ as bool
+from .dtypes import default as get_default_dtype
+
+half, float, double, short, int, long = float16, float32, float64, int16, int32, int64
+
+__version__ = "0.1.0"

@@ -1,0 +1,222 @@
+"""What an op is: a record that names its forward and its gradient, and the way a call finds arrays or the tape.
+
+Called by every family file here (to define) and by ``autograd`` (to record). Invariant: a record knows arrays only;
+the tape reaches ops through the one entry that :func:`register` sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError, TapescopeError
+
+ndarray = np.ndarray
+Vjp = Callable[..., Any]
+
+OPS: dict[str, Op] = {}  # every record by name: the docs, the tests and the tape's labels come from here
+
+
+class Op:
+    """One operation.
+
+    Args:
+        name: its label on the tape.
+        forward: ``forward(*arrays, *attributes) -> array`` (a tuple of arrays if ``outputs`` is set).
+        vjp: the gradient for each array input: ``vjp[i](g, *saved, *attributes)``, None where there is none; or one
+            callable for all, ``vjp(g, needs, *saved, *attributes)`` giving one gradient (or None) per input, ``needs``
+            telling which are wanted. Written with ops and operators, so that it runs on arrays and on tensors.
+            Un-broadcasting to the input's shape is the engine's work.
+        saves: what the gradient needs, in the order it takes them: input positions, or ``"out"``.
+        rule: ``rule(*arrays, *arguments) -> attributes``; checks and normalises what the user wrote.
+        result: the dtype kind of an elementwise result: "same", "float" (integers become the default float), "bool".
+        view: the output shares the input's memory, where NumPy can.
+        variadic: the array inputs come as one sequence (cat, stack).
+        outputs: the op gives a tuple of arrays.
+        explain: ``explain(*arrays, *arguments) -> (message, axis of each array or None)`` for a forward that failed.
+        names: what the inputs are called in messages.
+    """
+
+    __slots__ = (
+        "explain", "forward", "joint", "name", "names", "outputs",
+        "result", "rule", "saves", "variadic", "view", "vjp",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        vjp: Sequence[Vjp | None] | Vjp = (),
+        *,
+        saves: tuple[int | str, ...] = (),
+        rule: Callable[..., tuple[Any, ...]] | None = None,
+        result: str = "same",
+        view: bool = False,
+        variadic: bool = False,
+        outputs: bool = False,
+        explain: Callable[..., tuple[str, Sequence[int | None]]] | None = None,
+        names: tuple[str, ...] = ("input", "other"),
+    ) -> None:
+        self.name, self.forward, self.saves, self.rule = name, forward, saves, rule
+        self.joint, self.vjp = callable(vjp), vjp
+        self.result, self.view, self.variadic, self.outputs = result, view, variadic, outputs
+        self.explain, self.names = explain, names
+        OPS[name] = self
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any input has a gradient."""
+        return self.joint or bool(self.vjp)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _no_tape(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...], depth: int) -> Any:
+    kinds = ", ".join(type(value).__name__ for value in inputs)
+    raise TapescopeError(f"{op.name}: got {kinds}, expected NumPy arrays.")
+
+
+_entry: Callable[..., Any] = _no_tape
+
+
+def register(entry: Callable[..., Any]) -> None:
+    """Set the tape's entry: ``entry(op, inputs, arguments, depth)`` is called for anything but arrays."""
+    global _entry
+    _entry = entry
+
+
+def run(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...] = ()) -> Any:
+    """Call ``op``: at once on arrays, through the tape otherwise. To be called by the op's public function only."""
+    for value in inputs:
+        if type(value) is not ndarray and value is not None and not isinstance(value, np.generic):
+            return _entry(op, inputs, arguments, 3)
+    return run_bare(op, inputs, arguments)
+
+
+def run_bare(op: Op, arrays: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
+    """Call ``op`` on arrays, errors explained."""
+    try:
+        attributes = op.rule(*arrays, *arguments) if op.rule is not None else arguments
+        return op.forward(*arrays, *attributes)
+    except TapescopeError:
+        raise
+    except (ValueError, IndexError, TypeError) as error:
+        raise explained(op, arrays, arguments, error) from error
+
+
+def describe(value: Any) -> str:
+    """An operand in words: ``(64, 10) float32``."""
+    if isinstance(value, (ndarray, np.generic)):
+        return f"{value.shape} {value.dtype}"
+    return f"{type(value).__name__} {value!r}"[:80]
+
+
+def explained(
+    op: Op, arrays: Sequence[Any], arguments: tuple[Any, ...], error: Exception, edges: Sequence[Any] = ()
+) -> TapescopeError:
+    """The error of a failed forward, with shapes, dtypes and the axis that does not fit."""
+    message, axes = str(error), ()  # type: tuple[str, Sequence[int | None]]
+    if op.explain is not None:
+        message, axes = op.explain(*arrays, *arguments)
+    names = op.names if len(op.names) >= len(arrays) else tuple(f"input {i}" for i in range(len(arrays)))
+    operands = [
+        {
+            "name": names[i],
+            "shape": tuple(np.shape(value)),
+            "dtype": str(value.dtype) if hasattr(value, "dtype") else type(value).__name__,
+            "axis": axes[i] if i < len(axes) else None,
+            "edge": edges[i] if i < len(edges) else None,
+        }
+        for i, value in enumerate(arrays)
+        if value is not None
+    ]
+    got = ", ".join(f"{names[i]} {describe(value)}" for i, value in enumerate(arrays) if value is not None)
+    kind = ShapeError if isinstance(error, (ValueError, IndexError)) else _dtype_error()
+    return kind(f"{op.name}: {message} Got {got}.", op=op.name, operands=operands)
+
+
+def _dtype_error() -> type[TapescopeError]:
+    from ..errors import DtypeError
+
+    return DtypeError
+
+
+def unary(name: str, forward: Callable[..., Any], vjp: Vjp | None = None, saves: tuple[int | str, ...] = (),
+          *, result: str = "same", doc: str = "") -> Callable[..., Any]:  # fmt: skip
+    """An elementwise op of one input, and the function that calls it."""
+    op = Op(name, forward, () if vjp is None else (vjp,), saves=saves, result=result)
+
+    def function(input: Any) -> Any:
+        if type(input) is ndarray:
+            return forward(input)
+        return run(op, (input,))
+
+    return _public(function, op, doc)
+
+
+def binary(name: str, forward: Callable[..., Any], vjp: Sequence[Vjp | None] = (), saves: tuple[int | str, ...] = (),
+           *, result: str = "same", doc: str = "") -> Callable[..., Any]:  # fmt: skip
+    """An elementwise op of two inputs that broadcast, and the function that calls it."""
+    op = Op(name, forward, vjp, saves=saves, result=result, explain=explain_broadcast)
+
+    def function(input: Any, other: Any) -> Any:
+        if type(input) is ndarray and type(other) is ndarray:
+            return forward(input, other)
+        return _entry(op, (input, other), (), 2)
+
+    return _public(function, op, doc)
+
+
+def _public(function: Callable[..., Any], op: Op, doc: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = doc
+    function.op = op  # type: ignore[attr-defined]
+    return function
+
+
+def explain_broadcast(first: Any, second: Any) -> tuple[str, Sequence[int | None]]:
+    """Which axis of two shapes keeps them from broadcasting."""
+    a, b = np.shape(first), np.shape(second)
+    for back in range(1, min(len(a), len(b)) + 1):
+        if a[-back] != b[-back] and 1 not in (a[-back], b[-back]):
+            i, j = len(a) - back, len(b) - back
+            text = f"{a} and {b} do not broadcast: axis {i} of the first is {a[i]}, axis {j} of the second is {b[j]};"
+            return f"{text} they must be equal, or one of them 1.", (i, j)
+    return f"cannot combine {describe(first)} with {describe(second)}.", (None, None)
+
+
+def axis_of(dim: Any, ndim: int, op: str) -> int:
+    """``dim`` counted from the front.
+
+    Raises:
+        ShapeError: there is no such dimension.
+    """
+    if isinstance(dim, (bool, np.bool_)) or not hasattr(dim, "__index__"):
+        raise ShapeError(f"{op}: dim must be an integer, got {dim!r}.", op=op)
+    dim = dim.__index__()
+    room = ndim or 1
+    if not -room <= dim < room:
+        raise _no_dim(op, dim, ndim, room)
+    return dim % room
+
+
+def _no_dim(op: str, dim: int, ndim: int, room: int) -> ShapeError:
+    from ..errors import IndexingError
+
+    return IndexingError(
+        f"{op}: dim {dim} is out of range for a tensor of {ndim} dimensions: expected {-room} to {room - 1}.", op=op
+    )
+
+
+def axes_of(dim: Any, ndim: int, op: str) -> tuple[int, ...] | None:
+    """The axes meant by ``dim`` (None: all), counted from the front and each once."""
+    if dim is None:
+        return None
+    dims = dim if isinstance(dim, (tuple, list)) else (dim,)
+    axes = tuple(axis_of(d, ndim, op) for d in dims)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"{op}: a dimension appears twice in dim={dim!r}.", op=op)
+    return axes if ndim else None
