@@ -182,7 +182,9 @@ function content(items: Item[], edges: Edge[], open: (room: Room) => boolean, ma
     row.push(c);
     width += wide + GAP_X;
   }
-  flush();
+  if (row.length) {
+    flush();
+  }
   return result;
 }
 
