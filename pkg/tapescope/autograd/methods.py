@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..errors import DtypeError
+from ..errors import DtypeError, ShapeError
 from ..ops import activation, compare, elementwise, index, linalg, random, reduce, shape
 from ..ops import record as ops_record
 from . import inplace
 from .dtype_rules import operand_like
-from .record import apply, binary_method, reflected_method, unary_method, wrap
+from .record import apply, apply_one, asarray, binary_method, record, reflected_method, unary_method, view_of, wrap
+from .state import STATE
 from .tensor import Tensor
 
 UNARY = [
@@ -52,6 +53,7 @@ INPLACE = {
     "floor_divide": elementwise.floor_divide, "remainder": elementwise.remainder, "pow": elementwise.pow,
     **{f.__name__: f for f in UNARY if f.__name__ not in ("isnan", "isinf", "isfinite", "sign")},
 }  # fmt: skip
+_REVERSED = [tuple(range(n - 1, -1, -1)) for n in range(65)]
 INPLACE_OPERATORS = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "ifloordiv": "floor_divide_",
                      "imod": "remainder_", "ipow": "pow_"}  # fmt: skip
 
@@ -65,7 +67,7 @@ def extreme(name: str) -> Any:
         if isinstance(dim, Tensor) or other is not None:
             return ops_record._entry(of_two.op, (input, dim if other is None else other), (), 2)
         if dim is None:
-            return apply(reduce.amax_op if name == "max" else reduce.amin_op, (input,), (None, False), 2)
+            return apply_one(reduce.amax_op if name == "max" else reduce.amin_op, input, (None, False), 2)
         values, places = reduce.extreme(name, input, dim, keepdim)
         return result(values, wrap(places))
 
@@ -84,6 +86,56 @@ def extreme(name: str) -> Any:
 
 
 max, min = extreme("max"), extreme("min")
+
+
+# -- the same, shorter: what training calls all the time -----------------------------------------------------------------
+
+
+def sum(self: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    edge = self._edge
+    if dim is not None or keepdim or dtype is not None or edge is None or not STATE.grad:
+        return apply_one(reduce._sum_op, self if dtype is None else self.to(dtype), (dim, keepdim), 2)
+    array = self._array
+    out = asarray(reduce.total(array))
+    return record(reduce._sum_op, out, (edge,), (), (None, False, array.shape), sys._getframe(1))
+
+
+def reshape(self: Any, *shape_: Any) -> Any:
+    array = self._array
+    try:
+        out = array.reshape(*shape_)
+    except (ValueError, TypeError):
+        return apply_one(shape._reshape, self, shape.shape_arguments(shape_), 2)
+    return view_of(shape._reshape, self, out, (out.shape, array.shape), sys._getframe(1))
+
+
+def view(self: Any, *sizes: Any) -> Any:
+    array = self._array
+    if not array.flags.c_contiguous or (sizes and isinstance(sizes[0], (dtypes.dtype, type))):
+        return apply_one(shape._view, self, shape.shape_arguments(sizes), 2)
+    try:
+        out = array.reshape(*sizes)
+    except (ValueError, TypeError):
+        return apply_one(shape._view, self, shape.shape_arguments(sizes), 2)
+    return view_of(shape._view, self, out, (out.shape, array.shape), sys._getframe(1))
+
+
+def t(self: Any) -> Any:
+    array = self._array
+    if array.ndim > 2:
+        raise ShapeError(f"t: a tensor of shape {array.shape} has more than two dimensions.", op="t", hint="Use mT.")
+    return view_of(shape._permute, self, array.T, (_REVERSED[array.ndim],), sys._getframe(1))
+
+
+sum.__doc__, reshape.__doc__, view.__doc__ = reduce.sum.__doc__, shape.reshape.__doc__, shape.view.__doc__
+t.__doc__ = """The transpose of a matrix; a vector as it is.
+
+Example:
+    >>> import tapescope as ts
+    >>> ts.t(ts.zeros(2, 3)).shape
+    tapescope.Size([3, 2])
+"""
+SHORT = {"sum": sum, "reshape": reshape, "view": view, "t": t}
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -105,42 +157,33 @@ def stack_dims(order: str) -> Any:
     def transposed(self: Tensor) -> Any:
         n = self._array.ndim
         if order == "T":
-            return apply(shape._permute, (self,), tuple(range(n - 1, -1, -1)), 2)
-        return apply(shape._transpose, (self,), (-2, -1), 2)
+            return view_of(shape._permute, self, self._array.T, (_REVERSED[n],), sys._getframe(1))
+        if n < 2:
+            raise ShapeError(f"mT: a tensor of shape {self._array.shape} is not a matrix.", op="mT")
+        return view_of(shape._transpose, self, self._array.mT, (n - 2, n - 1), sys._getframe(1))
 
     doc = "All dimensions in reverse order." if order == "T" else "The last two dimensions exchanged."
     return property(transposed, doc=doc)
 
 
-def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; a vector as it is.
-
-    Example:
-        >>> import tapescope as ts
-        >>> ts.t(ts.zeros(2, 3)).shape
-        tapescope.Size([3, 2])
-    """
-    return apply(shape._permute, (input,), tuple(range(input._array.ndim - 1, -1, -1)), 2)
-
-
 def contiguous(self: Tensor) -> Tensor:
     """The tensor with its elements one after the other in memory: itself, or a copy."""
-    return self if self._array.flags.c_contiguous else apply(elementwise._clone, (self,), (), 2)
+    return self if self._array.flags.c_contiguous else apply_one(elementwise._clone, self, (), 2)
 
 
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """Reshaped to the shape of ``other``."""
-    return apply(shape._reshape, (self,), tuple(other.shape), 2)
+    return apply_one(shape._reshape, self, tuple(other.shape), 2)
 
 
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """Viewed in the shape of ``other``."""
-    return apply(shape._view, (self,), tuple(other.shape), 2)
+    return apply_one(shape._view, self, tuple(other.shape), 2)
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """Expanded to the shape of ``other``."""
-    return apply(shape._expand, (self,), tuple(other.shape), 2)
+    return apply_one(shape._expand, self, tuple(other.shape), 2)
 
 
 def converter(kind: dtypes.dtype) -> Any:
@@ -244,8 +287,8 @@ def attach() -> None:
         setattr(Tensor, function.__name__, binary_method(function))
     for function in FUNCTIONS:
         setattr(Tensor, function.__name__, function)
-    for name, function in OPERATORS.items():
-        setattr(Tensor, name, binary_method(function))
+    for name, function in (*SHORT.items(), *((name, binary_method(of)) for name, of in OPERATORS.items())):
+        setattr(Tensor, name, function)
     for name in REFLECTED:
         setattr(Tensor, f"__r{name}__", reflected_method(OPERATORS[f"__{name}__"]))
     for name, function in INPLACE.items():
@@ -264,7 +307,6 @@ def attach() -> None:
         view_as,
         expand_as,
         nonzero,
-        t,
     ):
         setattr(Tensor, method.__name__, method)
     for name, of in INPLACE_OPERATORS.items():

@@ -147,19 +147,16 @@ class Counter:
         views: the differentiable views, weakly, in the order they were made.
     """
 
-    __slots__ = ("count", "limit", "site", "stamp", "views")
+    __slots__ = ("count", "room", "site", "stamp", "views")
 
     def __init__(self) -> None:
         self.stamp = 0
         self.count = 0
         self.site: tuple[CodeType, int, Tag | None] | None = None
         self.views: list[weakref.ref[Tensor]] = []
-        self.limit = 8
+        self.room = 8
 
-    def add_view(self, view: Tensor) -> None:
-        """Remember a view; dead ones are swept out whenever the list has doubled."""
-        views = self.views
-        if len(views) >= self.limit:
-            views[:] = [v for v in views if v() is not None]
-            self.limit = max(8, 2 * len(views))
-        views.append(weakref.ref(view))
+    def sweep(self) -> None:
+        """Forget the views that are gone; to be called whenever there is no ``room`` left, which then doubles."""
+        self.views[:] = [view for view in self.views if view() is not None]
+        self.room = max(8, len(self.views))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -104,13 +105,36 @@ def apply(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...] = (), dept
     elif op.result == "float" and arrays[0].dtype.kind in "biu":
         return apply(op, (_to_default_float(inputs[0]), *inputs[1:]), arguments, depth + 1)
     out, attrs = _forward(op, arrays, arguments, edges)
-    if op.view:
-        return _view_of(op, inputs[0], out, attrs, sys._getframe(depth))
     if type(out) is not ndarray:
         out = asarray(out)
     if wanted and STATE.grad and op.differentiable:
         return record(op, out, tuple(edges), saved_by(op, inputs, out), attrs, sys._getframe(depth))
     return wrap(out)
+
+
+def apply_one(op: Op, input: Any, arguments: tuple[Any, ...] = (), depth: int = 1) -> Any:
+    """:func:`apply` for ops of one input."""
+    try:
+        array, edge = input._array, input._edge
+    except AttributeError:
+        return _apply_bare(op, (input,), arguments)
+    if edge is None and op.result == "float" and array.dtype.kind in "biu":
+        return apply_one(op, _to_default_float(input), arguments, depth + 1)
+    try:
+        attrs = arguments if op.rule is None else op.rule(array, *arguments)
+        out = op.forward(array, *attrs)
+    except TapescopeError:
+        raise
+    except (ValueError, IndexError, TypeError) as error:
+        raise explained(op, (array,), arguments, error, (edge,)) from None
+    if op.view:
+        return view_of(op, input, out, attrs, sys._getframe(depth))
+    if type(out) is not ndarray:
+        out = asarray(out)
+    if edge is None or not op.differentiable or not STATE.grad:
+        return wrap(out)
+    saved = saved_by(op, (input,), out) if op.saves else ()
+    return record(op, out, (edge,), saved, attrs, sys._getframe(depth))
 
 
 def _apply_bare(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
@@ -145,20 +169,47 @@ def saved_by(op: Op, inputs: Sequence[Any], out: Any) -> tuple[Any, ...]:
     return tuple([out if which == "out" else inputs[which] for which in op.saves])
 
 
-def _view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameType) -> Any:
-    """Tensors around views: they share the memory, and so the counter, of their base."""
-    edge = base._edge if STATE.grad else None
+def view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameType) -> Any:
+    """A tensor around a view (a tuple of them for ops of several outputs): it shares the counter of its base.
+
+    Does what :func:`record` does, in one function, because views are as frequent as they are short.
+    """
+    edge = base._edge
     if op.outputs:
-        return _views_of(op, base, out, attrs, frame, edge)
-    if type(out) is not ndarray:
-        out = asarray(out)
-    t = wrap(out) if edge is None else record(op, out, (edge,), (), attrs, frame)
+        return _views_of(op, base, out, attrs, frame, edge if STATE.grad else None)
+    t = new(Tensor)
+    t._array = out
+    t._grad = t._site = None
+    if edge is None or not STATE.grad:
+        t._edge = node = None
+    else:
+        t._edge = node = new(Node)
+        node.op = op
+        node.edges = (edge,)
+        node.saved = ()
+        node.attrs = attrs
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.seq = next_sequence()
+        node.code = frame.f_code
+        node.lasti = frame.f_lasti
+        node.tag = STATE.tag
+        node.hooks = node.counter = None
     owner, memory = out.base, base._array
-    if owner is None or (owner is not memory and owner is not memory.base):
-        return t  # NumPy had to copy
-    share_counter(base, t)
-    t._view = (base, op, attrs)
-    t._counter.add_view(t)
+    if owner is memory or (owner is not None and owner is memory.base):
+        t._counter = counter = base._counter or counter_of(base)
+        t._view = (base, op, attrs)
+        counter.room -= 1
+        if not counter.room:
+            counter.sweep()
+        counter.views.append(ref(t))
+    else:  # NumPy had to copy
+        t._counter = t._view = None
+    if _RECORDED and node is not None:
+        for listener in tuple(_RECORDED):
+            listener(node, t)
+    if _CREATED:
+        notify(t)
     return t
 
 
@@ -172,7 +223,7 @@ def _views_of(op: Op, base: Any, outs: Any, attrs: tuple[Any, ...], frame: Frame
                 node = record(op, out, (edge,), (), attrs, frame)._edge
                 node.shape, node.dtype = tuple(o.shape for o in outs), tuple(o.dtype for o in outs)
             t._edge = Output(node, k, out)
-        share_counter(base, t)
+        t._counter = counter_of(base)
         t._view = (base, op, k)
         results.append(t)
     return tuple(results)
@@ -187,11 +238,6 @@ def counter_of(t: Any) -> Counter:
         if type(edge) is Node:
             edge.counter = counter
     return counter
-
-
-def share_counter(base: Any, t: Any) -> None:
-    """Let ``t`` count changes together with ``base``, whose memory it shares."""
-    t._counter = counter_of(base)
 
 
 # -- dtypes that differ, and plain numbers -------------------------------------------------------------------------
@@ -344,4 +390,4 @@ def _named(method: Callable[..., Any], function: Callable[..., Any]) -> Callable
     return method
 
 
-ops_record.register(apply)
+ops_record.register(apply, apply_one)

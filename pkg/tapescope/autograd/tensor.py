@@ -20,7 +20,7 @@ from ..ops import elementwise, index, shape
 from . import inplace
 from .handles import RemovableHandle
 from .node import Leaf, Node, Output
-from .record import _CREATED, apply, bind, counter_of, ndarray, new, notify, record, wrap
+from .record import _CREATED, apply_one, bind, counter_of, ndarray, new, notify, view_of, wrap
 from .state import STATE
 from .text import tensor_text
 
@@ -428,22 +428,12 @@ class Tensor:
         kind = type(where)
         if (kind is not slice or (where.step is not None and where.step < 1)) and kind is not int:
             plain, basic = index.plain_index(where)
-            return apply(index.slice_op if basic else index.take_op, (self,), (plain,), 1 + 1)
-        array, edge = self._array, self._edge
+            return apply_one(index.slice_op if basic else index.take_op, self, (plain,), 2)
         try:
-            out = array[where, ...]
+            out = self._array[where, ...]
         except IndexError:
-            return apply(index.slice_op, (self,), ((where,),), 2)
-        attrs = ((where,), array.shape)
-        t = (
-            wrap(out)
-            if edge is None or not STATE.grad
-            else record(index.slice_op, out, (edge,), (), attrs, sys._getframe(1))
-        )
-        counter = t._counter = self._counter or counter_of(self)
-        t._view = (self, index.slice_op, attrs)
-        counter.add_view(t)
-        return t
+            return apply_one(index.slice_op, self, ((where,),), 2)
+        return view_of(index.slice_op, self, out, ((where,), self._array.shape), sys._getframe(1))
 
     def __setitem__(self, where: Any, value: Any) -> None:
         frame = sys._getframe(1)

@@ -10,7 +10,7 @@ import numpy as np
 from ..backends import jit
 from . import record
 from .elementwise import cast, exp, where
-from .record import Op, axis_of, run, unary
+from .record import Op, axis_of, run, run_one, unary
 from .reduce import sum
 
 relu = unary(
@@ -166,7 +166,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}.")
-    return run(_gelu if approximate == "none" else _gelu_approximate, (input,))
+    return run_one(_gelu if approximate == "none" else _gelu_approximate, input)
 
 
 def _silu_vjp(g: Any, x: Any) -> Any:
@@ -202,7 +202,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
         >>> ts.nn.functional.leaky_relu(ts.tensor([-1.0, 2.0]), 0.1)
         tensor([-0.1000,  2.0000])
     """
-    return run(_leaky_relu, (input,), (negative_slope,))
+    return run_one(_leaky_relu, input, (negative_slope,))
 
 
 def _softplus(x: np.ndarray, beta: float, threshold: float) -> np.ndarray:
@@ -224,7 +224,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
         >>> ts.nn.functional.softplus(ts.tensor([0.0, 30.0]))
         tensor([ 0.6931, 30.0000])
     """
-    return run(_softplus_op, (input,), (beta, threshold))
+    return run_one(_softplus_op, input, (beta, threshold))
 
 
 # -- over an axis ----------------------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
         >>> ts.softmax(ts.tensor([1.0, 2.0, 3.0]), dim=0)
         tensor([0.0900, 0.2447, 0.6652])
     """
-    return run(_softmax_op, (input if dtype is None else cast(input, dtype.dtype),), (dim,))
+    return run_one(_softmax_op, input if dtype is None else cast(input, dtype.dtype), (dim,))
 
 
 def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
@@ -273,4 +273,4 @@ def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
         >>> ts.log_softmax(ts.tensor([1.0, 2.0, 3.0]), dim=0)
         tensor([-2.4076, -1.4076, -0.4076])
     """
-    return run(_log_softmax_op, (input if dtype is None else cast(input, dtype.dtype),), (dim,))
+    return run_one(_log_softmax_op, input if dtype is None else cast(input, dtype.dtype), (dim,))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import record
-from .record import Op, binary, run, unary
+from .record import Op, binary, run, run_one, unary
 
 
 def is_number(value: Any) -> bool:
@@ -445,7 +445,7 @@ def clamp(input: Any, min: float | None = None, max: float | None = None) -> Any
     if not ((min is None or is_number(min)) and (max is None or is_number(max))):
         low = input if min is None else maximum(input, min)
         return low if max is None else minimum(low, max)
-    return run(_clamp_op, (input,), (min, max))
+    return run_one(_clamp_op, input, (min, max))
 
 
 _cast = Op("to", lambda x, dtype, source: x.astype(dtype), (lambda g, dtype, source: cast(g, source),),
@@ -454,7 +454,7 @@ _cast = Op("to", lambda x, dtype, source: x.astype(dtype), (lambda g, dtype, sou
 
 def cast(input: Any, dtype: np.dtype[Any]) -> Any:
     """``input`` in another dtype (NumPy's). Gradient: ``g`` in the dtype of ``input``."""
-    return run(_cast, (input,), (dtype,))
+    return run_one(_cast, input, (dtype,))
 
 
 _clone = Op("clone", lambda x: x.copy(), (lambda g: g,))
@@ -468,4 +468,4 @@ def clone(input: Any) -> Any:
         >>> ts.clone(ts.tensor([1.0]))
         tensor([1.])
     """
-    return run(_clone, (input,))
+    return run_one(_clone, input)

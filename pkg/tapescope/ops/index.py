@@ -10,7 +10,7 @@ from ..errors import IndexingError
 from . import record
 from .compare import array
 from .elementwise import where
-from .record import Op, axis_of, ndarray, run
+from .record import Op, axis_of, ndarray, run, run_one
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
@@ -89,11 +89,11 @@ def _put(g: ndarray, shape: tuple[int, ...], index: tuple[Any, ...], basic: bool
 
 
 def _getitem_vjp(g: Any, index: Any, shape: Any) -> Any:
-    return run(_put_op, (g,), (shape, index, True))
+    return run_one(_put_op, g, (shape, index, True))
 
 
 def _take_vjp(g: Any, index: Any, shape: Any) -> Any:
-    return run(_put_op, (g,), (shape, index, False))
+    return run_one(_put_op, g, (shape, index, False))
 
 
 slice_op = Op("slice", lambda x, index, shape: x[index] if x.ndim or index else x.view(), (_getitem_vjp,),
@@ -118,7 +118,7 @@ def getitem(input: Any, index: Any) -> Any:
                 [3, 5]])
     """
     plain, basic = plain_index(index)
-    out = run(slice_op if basic else take_op, (input,), (plain,))
+    out = run_one(slice_op if basic else take_op, input, (plain,))
     return out
 
 
@@ -189,7 +189,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
         tensor([[2, 0],
                 [5, 3]])
     """
-    return run(_index_select, (input,), (dim, array(index)))
+    return run_one(_index_select, input, (dim, array(index)))
 
 
 def _grid(index: ndarray, axis: int) -> tuple[ndarray, ...]:
@@ -220,7 +220,7 @@ def gather(input: Any, dim: int, index: Any) -> Any:
         tensor([[1, 1],
                 [4, 3]])
     """
-    return run(_gather, (input,), (dim, array(index)))
+    return run_one(_gather, input, (dim, array(index)))
 
 
 def nonzero(input: Any) -> ndarray:

@@ -44,12 +44,16 @@ def _explain_matmul(x: Any, y: Any) -> tuple[str, Sequence[int | None]]:
     return f"the batch dimensions {a[:-2]} and {b[:-2]} do not broadcast.", (0, 0)
 
 
-_matmul = Op("matmul", np.matmul, (_matmul_dx, _matmul_dy), saves=(0, 1), explain=_explain_matmul)
+def _product(x: ndarray, y: ndarray) -> Any:
+    return x.dot(y) if x.ndim == 2 and y.ndim == 2 and x.dtype.kind != "b" else np.matmul(x, y)
+
+
+_matmul = Op("matmul", _product, (_matmul_dx, _matmul_dy), saves=(0, 1), explain=_explain_matmul)
 
 
 def _matmul_function(input: Any, other: Any) -> Any:
     if type(input) is ndarray and type(other) is ndarray:
-        return np.matmul(input, other)
+        return _product(input, other)
     return run(_matmul, (input, other))
 
 
@@ -126,7 +130,7 @@ def dot(input: Any, tensor: Any) -> Any:
 
 
 def _linear(x: ndarray, weight: ndarray, bias: ndarray | None) -> Any:
-    out = np.matmul(x, weight.T)
+    out = _product(x, weight.T)
     if bias is not None:
         if out.ndim == 0 or out.shape[-1:] != bias.shape[-1:]:
             out = out + bias

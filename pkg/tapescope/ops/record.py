@@ -40,7 +40,7 @@ class Op:
     """
 
     __slots__ = (
-        "explain", "forward", "joint", "name", "names", "outputs",
+        "differentiable", "explain", "forward", "joint", "name", "names", "outputs",
         "result", "rule", "saves", "variadic", "view", "vjp",
     )  # fmt: skip
 
@@ -61,14 +61,10 @@ class Op:
     ) -> None:
         self.name, self.forward, self.saves, self.rule = name, forward, saves, rule
         self.joint, self.vjp = callable(vjp), vjp
+        self.differentiable = bool(vjp)  # whether any input has a gradient
         self.result, self.view, self.variadic, self.outputs = result, view, variadic, outputs
         self.explain, self.names = explain, names
         OPS[name] = self
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether any input has a gradient."""
-        return self.joint or bool(self.vjp)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -80,12 +76,16 @@ def _no_tape(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...], depth:
 
 
 _entry: Callable[..., Any] = _no_tape
+_entry_one: Callable[..., Any] = _no_tape
 
 
-def register(entry: Callable[..., Any]) -> None:
-    """Set the tape's entry: ``entry(op, inputs, arguments, depth)`` is called for anything but arrays."""
-    global _entry
-    _entry = entry
+def register(entry: Callable[..., Any], entry_one: Callable[..., Any]) -> None:
+    """Set the tape's entry: ``entry(op, inputs, arguments, depth)`` is called for anything but arrays.
+
+    ``entry_one(op, input, arguments, depth)`` is its short form for ops of one input.
+    """
+    global _entry, _entry_one
+    _entry, _entry_one = entry, entry_one
 
 
 def run(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...] = ()) -> Any:
@@ -94,6 +94,13 @@ def run(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...] = ()) -> Any
         if type(value) is not ndarray and value is not None and not isinstance(value, np.generic):
             return _entry(op, inputs, arguments, 3)
     return run_bare(op, inputs, arguments)
+
+
+def run_one(op: Op, input: Any, arguments: tuple[Any, ...] = ()) -> Any:
+    """:func:`run` for ops of one input: the hot path of reductions and views."""
+    if type(input) is ndarray or isinstance(input, np.generic):
+        return run_bare(op, (input,), arguments)
+    return _entry_one(op, input, arguments, 3)
 
 
 def run_bare(op: Op, arrays: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
@@ -152,7 +159,7 @@ def unary(name: str, forward: Callable[..., Any], vjp: Vjp | None = None, saves:
     def function(input: Any) -> Any:
         if type(input) is ndarray:
             return forward(input)
-        return run(op, (input,))
+        return run_one(op, input)
 
     return _public(function, op, doc)
 
@@ -215,6 +222,8 @@ def axes_of(dim: Any, ndim: int, op: str) -> tuple[int, ...] | None:
     """The axes meant by ``dim`` (None: all), counted from the front and each once."""
     if dim is None:
         return None
+    if type(dim) is int and -ndim <= dim < ndim:
+        return (dim if dim >= 0 else dim + ndim,)
     dims = dim if isinstance(dim, (tuple, list)) else (dim,)
     axes = tuple(axis_of(d, ndim, op) for d in dims)
     if len(set(axes)) != len(axes):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IndexingError, ShapeError
-from .record import Op, axis_of, ndarray, run, run_bare
+from .record import Op, axis_of, ndarray, run, run_one, run_bare
 
 Shape = tuple[int, ...]
 
@@ -44,13 +44,28 @@ def full_shape(wanted: Sequence[Any], old: Shape, name: str = "reshape") -> Shap
     return new
 
 
+def _explain_view(name: str) -> Any:
+    def explain(x: ndarray, *sizes: Any) -> tuple[str, tuple[None]]:
+        full_shape(sizes, x.shape, name)  # raises
+        return f"cannot view {x.shape} as {sizes}.", (None,)
+
+    return explain
+
+
 def _view_op(name: str, rule: Any) -> Op:
     """An op that gives the same elements another shape; its rule gives (new shape, old shape)."""
-    return Op(name, lambda x, new, old: x.reshape(new), (lambda g, new, old: g.reshape(old),), rule=rule, view=True,
-              names=("input",))  # fmt: skip
+    return Op(
+        name,
+        lambda x, new, old: x.reshape(new),
+        (lambda g, new, old: g.reshape(old),),
+        rule=rule,
+        view=True,
+        explain=_explain_view(name),
+        names=("input",),
+    )
 
 
-_reshape = _view_op("reshape", lambda x, *sizes: (full_shape(sizes, x.shape), x.shape))
+_reshape = _view_op("reshape", lambda x, *sizes: (sizes, x.shape))
 
 
 def reshape(input: Any, *shape: Any) -> Any:
@@ -65,12 +80,12 @@ def reshape(input: Any, *shape: Any) -> Any:
         tensor([[0, 1],
                 [2, 3]])
     """
-    return run(_reshape, (input,), shape_arguments(shape))
+    return run_one(_reshape, input, shape_arguments(shape))
 
 
 def _view_rule(x: ndarray, *sizes: Any) -> tuple[Shape, Shape]:
     new = full_shape(sizes, x.shape, "view")
-    if x.size and not np.shares_memory(x.reshape(new), x):
+    if not x.flags.c_contiguous and x.size and not np.may_share_memory(x.reshape(new), x):
         raise ShapeError(
             f"view: memory of strides {x.strides} bytes, shape {x.shape}, cannot be viewed as {new} without a copy.",
             op="view",
@@ -94,7 +109,7 @@ def view(input: Any, *shape: Any) -> Any:
         tensor([[0, 1],
                 [2, 3]])
     """
-    return run(_view, (input,), shape_arguments(shape))
+    return run_one(_view, input, shape_arguments(shape))
 
 
 def _flatten_rule(x: ndarray, start: int, end: int) -> tuple[Shape, Shape]:
@@ -117,7 +132,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         >>> ts.flatten(ts.zeros(2, 3, 4), 1).shape
         tapescope.Size([2, 12])
     """
-    return run(_flatten, (input,), (start_dim, end_dim))
+    return run_one(_flatten, input, (start_dim, end_dim))
 
 
 def _unflatten_rule(x: ndarray, dim: int, sizes: Sequence[int]) -> tuple[Shape, Shape]:
@@ -136,7 +151,7 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
         >>> ts.unflatten(ts.zeros(2, 12), 1, (3, -1)).shape
         tapescope.Size([2, 3, 4])
     """
-    return run(_unflatten, (input,), (dim, sizes))
+    return run_one(_unflatten, input, (dim, sizes))
 
 
 def _squeeze_rule(x: ndarray, dim: Any = None) -> tuple[Shape, Shape]:
@@ -157,7 +172,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
         >>> ts.squeeze(ts.zeros(1, 2, 1)).shape
         tapescope.Size([2])
     """
-    return run(_squeeze, (input,), () if dim is None else (dim,))
+    return run_one(_squeeze, input, () if dim is None else (dim,))
 
 
 def _unsqueeze_rule(x: ndarray, dim: int) -> tuple[Shape, Shape]:
@@ -176,7 +191,7 @@ def unsqueeze(input: Any, dim: int) -> Any:
         >>> ts.unsqueeze(ts.zeros(2, 3), 1).shape
         tapescope.Size([2, 1, 3])
     """
-    return run(_unsqueeze, (input,), (dim,))
+    return run_one(_unsqueeze, input, (dim,))
 
 
 # -- other orders of the same elements ----------------------------------------------------------------------------
@@ -210,7 +225,7 @@ def permute(input: Any, *dims: Any) -> Any:
         >>> ts.permute(ts.zeros(2, 3, 4), (2, 0, 1)).shape
         tapescope.Size([4, 2, 3])
     """
-    return run(_permute, (input,), shape_arguments(dims))
+    return run_one(_permute, input, shape_arguments(dims))
 
 
 def _transpose_rule(x: ndarray, first: int, second: int) -> tuple[int, int]:
@@ -229,7 +244,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
         >>> ts.transpose(ts.zeros(2, 3), 0, 1).shape
         tapescope.Size([3, 2])
     """
-    return run(_transpose, (input,), (dim0, dim1))
+    return run_one(_transpose, input, (dim0, dim1))
 
 
 def movedim(input: Any, source: Any, destination: Any) -> Any:
@@ -247,7 +262,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     order = [i for i in range(ndim) if i not in take]
     for place, axis in sorted(zip(put, take, strict=True)):
         order.insert(place, axis)
-    return run(_permute, (input,), tuple(order))
+    return run_one(_permute, input, tuple(order))
 
 
 _flip = Op("flip", lambda x, axes: np.flip(x, axes).copy(), (lambda g, axes: flip(g, axes),),
@@ -262,7 +277,7 @@ def flip(input: Any, *dims: Any) -> Any:
         >>> ts.flip(ts.arange(3), 0)
         tensor([2, 1, 0])
     """
-    return run(_flip, (input,), shape_arguments(dims))
+    return run_one(_flip, input, shape_arguments(dims))
 
 
 # -- more of the same ----------------------------------------------------------------------------------------------
@@ -306,7 +321,7 @@ def expand(input: Any, *sizes: Any) -> Any:
         tensor([[1, 1, 1],
                 [2, 2, 2]])
     """
-    return run(_expand, (input,), shape_arguments(sizes))
+    return run_one(_expand, input, shape_arguments(sizes))
 
 
 def expand_to(g: Any, shape: Shape) -> Any:
@@ -400,7 +415,7 @@ def _pad_cut(g: ndarray, axis: int, start: int, size: int, shape: Shape) -> ndar
 
 _narrow_backward = Op("narrow_backward", _pad_cut, (lambda h, axis, start, size, shape: narrow(h, axis, start, size),))
 _narrow = Op("narrow", lambda x, axis, start, size, shape: x[_cut(axis, start, start + size)],
-             (lambda g, *attributes: run(_narrow_backward, (g,), attributes),), view=True,
+             (lambda g, *attributes: run_one(_narrow_backward, g, attributes),), view=True,
              rule=lambda x, dim, start, length: _narrow_rule(x, dim, start, length))  # fmt: skip
 
 
@@ -422,7 +437,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
         >>> ts.narrow(ts.arange(5), 0, 1, 3)
         tensor([1, 2, 3])
     """
-    return run(_narrow, (input,), (dim, start, length))
+    return run_one(_narrow, input, (dim, start, length))
 
 
 def _split_sizes(x: ndarray, size: Any, dim: int) -> tuple[int, tuple[int, ...]]:
@@ -458,7 +473,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
         >>> [len(piece) for piece in ts.split(ts.arange(5), 2)]
         [2, 2, 1]
     """
-    return run(_split_op, (tensor,), (split_size_or_sections, dim))
+    return run_one(_split_op, tensor, (split_size_or_sections, dim))
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
@@ -472,7 +487,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     if chunks < 1:
         raise ShapeError(f"chunk: chunks must be positive, got {chunks}.", op="chunk")
     n = input.shape[axis_of(dim, input.ndim, "chunk")]
-    return run(_split_op, (input,), (max(1, -(-n // chunks)), dim))
+    return run_one(_split_op, input, (max(1, -(-n // chunks)), dim))
 
 
 def _unbind_rule(x: ndarray, dim: int) -> tuple[int]:
@@ -493,4 +508,4 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
         >>> ts.unbind(ts.tensor([[1, 2], [3, 4]]))[1]
         tensor([3, 4])
     """
-    return run(_unbind, (input,), (dim,))
+    return run_one(_unbind, input, (dim,))
