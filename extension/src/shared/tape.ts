@@ -40,7 +40,7 @@ function broken(node: TapeNode): boolean {
 }
 
 class TapePicture implements Picture {
-  private readonly svg = s('svg', { class: 'ts-tape-svg' });
+  private readonly svg = s('svg', { class: 'ts-tape-svg', 'data-lm-suppress-shortcuts': 'true' }); // its arrows are not the notebook's
   private readonly scene = s('g');
   private readonly stage = h('div', { class: 'ts-stage' });
   private readonly side = h('aside', { class: 'ts-inspector', 'aria-label': 'selected node' });
@@ -303,7 +303,6 @@ class TapePicture implements Picture {
       return;
     }
     event.preventDefault();
-    event.stopPropagation(); // else the notebook moves its own cursor
     if (!step) {
       this.press(now);
       return;

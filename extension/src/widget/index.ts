@@ -95,8 +95,8 @@ class View {
 
   private paint(): void {
     const width = this.root.clientWidth;
+    this.width = width; // 0 while a windowed notebook keeps the view out of the page: it paints on its return
     if (this.frame && width > 0) {
-      this.width = width;
       this.shellFor(this.frame.snapshot.view).paint(this.frame, width - 2); // without the border
     }
     if (this.owed !== null) {
