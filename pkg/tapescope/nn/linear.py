@@ -47,9 +47,7 @@ class Linear(Module):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = empty_parameter((out_features, in_features), device, dtype)
-        self.bias = empty_parameter((out_features,), device, dtype) if bias else None
-        if not bias:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", empty_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -62,9 +62,10 @@ def clip_grad_norm_(
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
     factor = float(max_norm) / (float(total._array) + 1e-6)
     if not factor >= 1:  # also where it is nan: a norm that is not finite spoils every gradient, as in PyTorch
-        for grad in grads:
-            np.multiply(grad._array, grad._array.dtype.type(factor), out=grad._array)
-            grad._bump()
+        with np.errstate(all="ignore"):
+            for grad in grads:
+                np.multiply(grad._array, grad._array.dtype.type(factor), out=grad._array)
+                grad._bump()
     return total
 
 
