@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bandPlace, Extent } from '../src/shared/gradients';
+import { bandPlace, columnEdges, Extent } from '../src/shared/gradients';
 import { stacked } from '../src/shared/memory';
 import { frameOf, rowsOf, type GradientsSnapshot, type MemorySnapshot, type TapeSnapshot } from '../src/shared/protocol';
 import { tints, wireWidth } from '../src/shared/tape';
@@ -65,4 +65,10 @@ test('an extent only grows', () => {
 test('light and dark are told by luminance', () => {
   assert.ok(luminance('#111')! < 0.4 && luminance('rgb(255, 255, 255)')! > 0.9);
   assert.equal(luminance(''), null);
+});
+
+test('columns are as wide as the steps that they stand for', () => {
+  assert.deepEqual(columnEdges([4, 8, 12, 16]), [0, 0.25, 0.5, 0.75, 1]);
+  assert.deepEqual(columnEdges([1, 2, 4]), [0, 0.25, 0.5, 1]);
+  assert.deepEqual(columnEdges([7]), [0, 1]);
 });

@@ -52,6 +52,14 @@ export function bandPlace(ratio: number): number {
   return Math.max(0, Math.min(1, (log - BAND[0]) / (BAND[1] - BAND[0])));
 }
 
+/** Where each column begins and ends on the axis of steps, 0 to 1: column k reaches from the step before to its own. */
+export function columnEdges(steps: ArrayLike<number>): number[] {
+  const count = steps.length;
+  const first = count > 1 ? 2 * steps[0] - steps[1] : 0;
+  const span = count > 1 ? steps[count - 1] - first : 0;
+  return Array.from({ length: count + 1 }, (_, k) => (k === 0 ? 0 : span > 0 ? (steps[k - 1] - first) / span : k / count));
+}
+
 class GradientsPicture implements Picture {
   private readonly table = h('div', { class: 'ts-grads', role: 'table' });
   private readonly curve = s('svg', { class: 'ts-loss', role: 'img', preserveAspectRatio: 'none' });
@@ -64,6 +72,7 @@ class GradientsPicture implements Picture {
   private readonly lossExtent = new Extent();
   private readonly normExtent = new Extent();
   private frame: Frame | null = null;
+  private edges: number[] = [];
 
   constructor(private readonly body: HTMLElement, controls: HTMLElement, redraw: () => void) {
     choice<Mode>(controls, ['norm', 'update'], 'norm', mode => {
@@ -109,6 +118,7 @@ class GradientsPicture implements Picture {
       this.rows = new Map(snapshot.parameters.map(row => [row.name, makeRow(row)]));
       this.list.replaceChildren(...[...this.rows.values()].map(row => row.node));
     }
+    this.edges = columnEdges(frame.history[0]);
     this.drawLoss(frame.history[1], snapshot.loss);
     const count = snapshot.parameters.length;
     for (const norms of frame.history.slice(2, 2 + count)) {
@@ -128,7 +138,6 @@ class GradientsPicture implements Picture {
 
   private drawLoss(values: Float32Array, last: number | null): void {
     this.lossExtent.take(values);
-    const width = values.length;
     let path = '';
     let pen = 'M';
     values.forEach((value, k) => {
@@ -137,10 +146,10 @@ class GradientsPicture implements Picture {
         return;
       }
       const y = 3 + (LOSS_HEIGHT - 6) * (1 - this.lossExtent.place(value, 1e-12));
-      path += `${pen}${k + 0.5},${y.toFixed(2)}`;
+      path += `${pen}${(500 * (this.edges[k] + this.edges[k + 1])).toFixed(1)},${y.toFixed(2)}`;
       pen = 'L';
     });
-    this.curve.setAttribute('viewBox', `0 0 ${Math.max(1, width)} ${LOSS_HEIGHT}`);
+    this.curve.setAttribute('viewBox', `0 0 1000 ${LOSS_HEIGHT}`);
     this.curve.setAttribute('aria-label', `loss, now ${format.number(last)}`);
     this.curve.replaceChildren(s('path', { d: path, class: 'ts-curve', 'vector-effect': 'non-scaling-stroke' }));
     this.lossValue.textContent = format.number(last);
@@ -161,11 +170,11 @@ class GradientsPicture implements Picture {
     const hues = { grad: hue('--ts-grad'), ok: hue('--ts-ok'), trouble: hue('--ts-trouble'), none: hue('--ts-none') };
     const typical = median(values);
     values.forEach((value, k) => {
-      const x = Math.round((k * width) / values.length);
+      const x = Math.round(this.edges[k] * width);
       const [colour, alpha] = this.mode === 'norm' ? this.normInk(value, typical, row, hues) : updateInk(value, hues);
       brush.fillStyle = colour;
       brush.globalAlpha = alpha;
-      brush.fillRect(x, 0, Math.round(((k + 1) * width) / values.length) - x, height);
+      brush.fillRect(x, 0, Math.round(this.edges[k + 1] * width) - x, height);
     });
     canvas.setAttribute('aria-label', `${row.name}: ${this.mode} over time, ${row.status}`);
   }
@@ -190,7 +199,9 @@ class GradientsPicture implements Picture {
       return;
     }
     const bounds = canvas.getBoundingClientRect();
-    const column = Math.min(snapshot.columns - 1, Math.max(0, Math.floor(((event.clientX - bounds.left) / bounds.width) * snapshot.columns)));
+    const place = (event.clientX - bounds.left) / bounds.width;
+    const after = this.edges.findIndex(edge => edge > place);
+    const column = after < 0 ? snapshot.columns - 1 : Math.max(0, after - 1);
     const index = snapshot.parameters.findIndex(row => row.name === name);
     const value = this.frame.history[2 + index + (this.mode === 'update' ? snapshot.parameters.length : 0)]?.[column];
     const what = this.mode === 'norm' ? '‖grad‖' : 'update / weight';

@@ -18,7 +18,7 @@ function output(node: TapeNode): string {
 function facts(node: TapeNode): [string, string[]][] {
   const rows: [string, string[]][] = [];
   if (node.inputs.length) {
-    rows.push(['inputs', node.inputs.map(input => `${input.name} ${tensor(input.shape, input.dtype)}`)]);
+    rows.push(['inputs', node.inputs.map(input => `${tensor(input.shape, input.dtype)} ${input.name}`)]);
   }
   rows.push([node.kind === 'op' ? 'output' : 'value', [output(node), format.bytes(node.bytes)]]);
   if (node.kind === 'op') {

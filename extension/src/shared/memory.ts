@@ -68,6 +68,9 @@ class MemoryPicture implements Picture {
   }
 
   private drawChart(memory: MemorySnapshot, history: Float32Array[], width: number): void {
+    if (history[0]?.length === 1) {
+      history = history.map(row => new Float32Array([row[0], row[0]])); // one moment: level bands
+    }
     const times = history[0] ?? new Float32Array(0);
     const edges = stacked(history.slice(1, 1 + memory.roles.length));
     const highest = Math.max(memory.peak, ...(edges[edges.length - 1] ?? []));
@@ -75,7 +78,8 @@ class MemoryPicture implements Picture {
     this.top = Math.max(this.top, format.ceiling(1.04 * Math.max(highest, budget ?? 0, 1024), 2));
     const first = times[0] ?? 0;
     const span = Math.max(1e-9, (times[times.length - 1] ?? 1) - first);
-    const x = (k: number): number => LEFT + ((width - 2 * LEFT) * (times[k] - first)) / span;
+    const moment = times.length < 2 || times[times.length - 1] === first;
+    const x = (k: number): number => LEFT + (width - 2 * LEFT) * (moment ? k : (times[k] - first) / span);
     const y = (value: number): number => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * value) / this.top;
     const parts: SVGElement[] = [grid(width, y(0)), grid(width, y(this.top))];
     let below: Float64Array = new Float64Array(times.length);
@@ -90,7 +94,12 @@ class MemoryPicture implements Picture {
       parts.push(label(LEFT, y(this.top) - 4, 'start', `budget ${format.bytes(memory.budget)}, far above`));
     }
     parts.push(...line(width, y(memory.peak), 'ts-peak', width / 2, `peak ${format.bytes(memory.peak)}`));
-    parts.push(label(LEFT, HEIGHT - 2, 'start', `${format.number(first)} s`), label(width - LEFT, HEIGHT - 2, 'end', `${format.number(first + span)} s`));
+    if (moment) {
+      parts.push(label(LEFT, HEIGHT - 2, 'start', 'now'));
+    } else {
+      parts.push(label(LEFT, HEIGHT - 2, 'start', `${format.number(first)} s`));
+      parts.push(label(width - LEFT, HEIGHT - 2, 'end', `${format.number(first + span)} s`));
+    }
     this.chart.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     this.chart.setAttribute('width', String(width));
     this.chart.setAttribute('height', String(HEIGHT));
