@@ -158,19 +158,21 @@ def result_type(*operands: tuple[dtype, int]) -> dtype:
     Operands of a lower rank only matter where their category is higher.
     """
     result: dtype | None = None
-    for rank in (2, 1, 0):
+    for rank in (0, 1, 2):
         group: dtype | None = None
         for kind, of_rank in operands:
             if of_rank == rank:
                 group = kind if group is None else promote_types(group, kind)
-        if group is not None and (result is None or group.category > result.category):
-            result = group if result is None or rank else _raise_category(result, group)
+        if group is not None:
+            result = group if result is None else _combine(group, result)
     assert result is not None
     return result
 
 
-def _raise_category(result: dtype, scalar: dtype) -> dtype:
-    """A Python number lifts the category; its size never counts."""
-    if scalar.category == COMPLEX and result is float64:
-        return complex128
-    return scalar
+def _combine(higher: dtype, lower: dtype) -> dtype:
+    """What a group of operands becomes beside one of lower rank: a lower rank lifts the category, never the size."""
+    if higher.category == COMPLEX or (higher.category == FLOAT and lower.category != COMPLEX):
+        return higher
+    if higher.category == FLOAT:
+        return complex128 if higher is float64 else complex64
+    return promote_types(higher, lower) if higher is bool_ or lower.category >= FLOAT else higher

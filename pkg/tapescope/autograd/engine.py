@@ -109,10 +109,11 @@ class _Pending:
             into[key] = grad
         elif key in self.own and have.dtype == grad.dtype:
             have += grad
-        else:
+        elif self.create:
             into[key] = have + grad
-            if not self.create:
-                self.own.add(key)
+        else:
+            into[key] = asarray(have + grad)  # NumPy makes numbers of 0-d sums, which nothing can be added to in place
+            self.own.add(key)
 
     def _add_output(self, edge: Output, grad: Any) -> None:
         node, seq = edge.node, edge.node.seq
@@ -127,7 +128,8 @@ class _Pending:
             self.grads[seq] = [None] * len(node.shape)
             heappush(self.heap, -seq)
         parts = self.grads[seq]
-        parts[edge.index] = grad if parts[edge.index] is None else parts[edge.index] + grad
+        have = parts[edge.index]
+        parts[edge.index] = grad if have is None else have + grad if self.create else asarray(have + grad)
 
     def pop(self) -> tuple[Node, Any]:
         """The latest node, and all that has arrived there."""

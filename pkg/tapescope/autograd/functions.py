@@ -86,10 +86,22 @@ def broadcast_to(input: Any, size: Any) -> Any:
 
 
 def is_tensor(obj: Any) -> bool:
-    """Whether ``obj`` is a tensor."""
+    """Whether ``obj`` is a tensor.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.is_tensor(ts.ones(1)), ts.is_tensor([1])
+        (True, False)
+    """
     return isinstance(obj, Tensor)
 
 
 def numel(input: Tensor) -> int:
-    """The number of elements."""
+    """The number of elements.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.numel(ts.zeros(2, 3))
+        6
+    """
     return input.numel()

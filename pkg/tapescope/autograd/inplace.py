@@ -54,7 +54,8 @@ def write(op: Op, x: Any, others: tuple[Any, ...], attrs: tuple[Any, ...], frame
     if not recording:
         stamp(x, frame)
         return x
-    node = _node(op, (x._edge, *(o._edge for o in others)), saved_by(op, inputs, array), attrs, array, frame)
+    edges = (x._edge, *(o._edge for o in others))
+    node = _node(op, edges, saved_by(op, inputs, array, edges), attrs, array, frame)
     stamp(x, frame, node.seq)
     rebase(x, node, frame)
     return x
@@ -163,12 +164,10 @@ def rebase(x: Any, node: Node, frame: FrameType) -> None:
         top = _node(_scatter_view, edges, (), (chain,), base._array, frame)
         top.counter = counter
         base._edge = top
-        counter.stamp = top.seq
     for reference in tuple(counter.views):
         view = reference()
         if view is not None and view is not x and view._view is not None:
             _regenerate(view, frame)
-    counter.stamp = max(counter.stamp, node.seq)
 
 
 def _carry_hooks(old: Any, node: Node) -> None:

@@ -108,7 +108,7 @@ def apply(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...] = (), dept
     if type(out) is not ndarray:
         out = asarray(out)
     if wanted and STATE.grad and op.differentiable:
-        return record(op, out, tuple(edges), saved_by(op, inputs, out), attrs, sys._getframe(depth))
+        return record(op, out, tuple(edges), saved_by(op, inputs, out, edges), attrs, sys._getframe(depth))
     return wrap(out)
 
 
@@ -133,7 +133,7 @@ def apply_one(op: Op, input: Any, arguments: tuple[Any, ...] = (), depth: int = 
         out = asarray(out)
     if edge is None or not op.differentiable or not STATE.grad:
         return wrap(out)
-    saved = saved_by(op, (input,), out) if op.saves else ()
+    saved = saved_by(op, (input,), out, (edge,)) if op.saves else ()
     return record(op, out, (edge,), saved, attrs, sys._getframe(depth))
 
 
@@ -164,9 +164,17 @@ def _forward(
         raise explained(op, shown, arguments, error, edges) from None
 
 
-def saved_by(op: Op, inputs: Sequence[Any], out: Any) -> tuple[Any, ...]:
-    """What the node keeps for backward."""
-    return tuple([out if which == "out" else inputs[which] for which in op.saves])
+def saved_by(op: Op, inputs: Sequence[Any], out: Any, edges: Sequence[Any]) -> tuple[Any, ...]:
+    """What the node keeps for backward: only what the gradients that are wanted need."""
+    saves, uses = op.saves, op.uses
+    if uses is None:
+        return tuple([out if which == "out" else inputs[which] for which in saves])
+    return tuple(
+        [
+            (out if which == "out" else inputs[which]) if any(edges[i] is not None for i in users) else None
+            for which, users in zip(saves, uses, strict=True)
+        ]
+    )
 
 
 def view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameType) -> Any:
@@ -324,7 +332,7 @@ def unary_method(function: Callable[..., Any]) -> Callable[..., Any]:
         elif keeps_out:
             saved = (out,)
         else:
-            saved = () if plain else saved_by(op, (self,), out)
+            saved = () if plain else saved_by(op, (self,), out, (edge,))
         return record(op, out, (edge,), saved, (), getframe(1))
 
     return _named(method, function)
@@ -334,7 +342,8 @@ def binary_method(function: Callable[..., Any]) -> Callable[..., Any]:
     """The Tensor method of an elementwise op of two inputs: fast for two tensors of one dtype, or a float and a number."""
     op: Op = function.op  # type: ignore[attr-defined]
     forward, getframe = op.forward, sys._getframe
-    keeps_both, plain, differentiable = op.saves == (0, 1), not op.saves, op.differentiable
+    plain, differentiable = not op.saves, op.differentiable
+    crosswise = op.saves == (0, 1) and op.uses == ((1,), (0,))
     makes_float = op.result == "float"
 
     def method(self: Any, other: Any) -> Any:
@@ -357,10 +366,10 @@ def binary_method(function: Callable[..., Any]) -> Callable[..., Any]:
             return wrap(out)
         if plain:
             saved = ()
-        elif keeps_both:
-            saved = (self, other)
+        elif crosswise:
+            saved = (None if edge_other is None else self, None if edge is None else other)
         else:
-            saved = saved_by(op, (self, other), out)
+            saved = saved_by(op, (self, other), out, (edge, edge_other))
         return record(op, out, (edge, edge_other), saved, (), getframe(1))
 
     return _named(method, function)

@@ -21,7 +21,6 @@ from . import inplace
 from .handles import RemovableHandle
 from .node import Leaf, Node, Output
 from .record import _CREATED, apply_one, bind, counter_of, ndarray, new, notify, view_of, wrap
-from .state import STATE
 from .text import tensor_text
 
 
@@ -428,7 +427,12 @@ class Tensor:
         kind = type(where)
         if (kind is not slice or (where.step is not None and where.step < 1)) and kind is not int:
             plain, basic = index.plain_index(where)
-            return apply_one(index.slice_op if basic else index.take_op, self, (plain,), 2)
+            if basic:
+                return apply_one(index.slice_op, self, (plain,), 2)
+            steps = index.two_steps(plain)
+            if steps is None:
+                return apply_one(index.take_op, self, (plain,), 2)
+            return apply_one(index.take_op, apply_one(index.slice_op, self, (steps[0],), 2), (steps[1],), 2)
         try:
             out = self._array[where, ...]
         except IndexError:
@@ -437,8 +441,12 @@ class Tensor:
 
     def __setitem__(self, where: Any, value: Any) -> None:
         frame = sys._getframe(1)
-        plain, _ = index.plain_index(where)
-        inplace.write(index.setitem_op, self, (value,), (plain,), frame)
+        plain, basic = index.plain_index(where)
+        steps = None if basic else index.two_steps(plain)
+        target = self
+        if steps is not None:
+            target, plain = apply_one(index.slice_op, self, (steps[0],), 2), steps[1]
+        inplace.write(index.setitem_op, target, (value,), (plain,), frame)
 
     # -- other dtypes and devices -------------------------------------------------------------------------------------------
 

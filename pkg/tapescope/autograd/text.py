@@ -30,18 +30,14 @@ class _Numbers:
         if self.kind == "f":
             self._study(shown)
         self.width = 0
-        self.width = max((len(self(v)) for v in shown.reshape(-1).tolist()), default=1)
+        counted = shown[np.isfinite(shown) & (shown != 0)] if self.kind == "f" else shown
+        self.width = max((len(self(v)) for v in counted.reshape(-1).tolist()), default=1)
 
     def _study(self, shown: np.ndarray) -> None:
         finite = np.abs(shown[np.isfinite(shown) & (shown != 0)].astype(np.float64))
-        if not finite.size:
-            self.whole = True
-            return
-        high, low = float(finite.max()), float(finite.min())
         self.whole = bool((finite == np.ceil(finite)).all())
-        if self.whole:
-            self.scientific = high > 1e8
-        else:
+        if finite.size:
+            high, low = float(finite.max()), float(finite.min())
             self.scientific = high / low > 1000.0 or high > 1e8 or low < 1e-4
         if _options["sci_mode"] is not None:
             self.scientific = bool(_options["sci_mode"])

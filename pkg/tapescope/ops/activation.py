@@ -10,7 +10,7 @@ import numpy as np
 from ..backends import jit
 from . import record
 from .elementwise import cast, exp, where
-from .record import Op, axis_of, run, run_one, unary
+from .record import Op, axis_of, run, run_one, through_float32, unary
 from .reduce import sum
 
 relu = unary(
@@ -45,6 +45,7 @@ Example:
 )
 
 
+@through_float32
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     e = np.exp(-np.abs(x))  # never overflows
     return np.where(x >= 0, 1, e) / (1 + e)
@@ -67,6 +68,7 @@ Example:
 )
 
 
+@through_float32
 def _logsigmoid(x: np.ndarray) -> np.ndarray:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
@@ -83,7 +85,7 @@ logsigmoid = unary(
 Example:
     >>> import tapescope as ts
     >>> ts.nn.functional.logsigmoid(ts.tensor([0.0, -100.0]))
-    tensor([-6.9315e-01, -1.0000e+02])
+    tensor([  -0.6931, -100.0000])
 """,
 )
 
@@ -117,12 +119,14 @@ def _compiled(x: np.ndarray) -> bool:
     return x.dtype.char in "fd" and jit.available()
 
 
+@through_float32
 def _gelu_exact(x: np.ndarray) -> np.ndarray:
     if _compiled(x):
         return _gelu_kernel(x)
     return 0.5 * x * (1 + _erf(x * x.dtype.type(_SQRT_HALF)))
 
 
+@through_float32
 def _gelu_exact_vjp(g: np.ndarray, x: np.ndarray) -> np.ndarray:
     if _compiled(x):
         return _gelu_vjp_kernel(g, x)
@@ -140,6 +144,7 @@ _gelu_backward = Op("gelu_backward", _gelu_exact_vjp, (lambda h, g, x: run(_gelu
 _gelu = Op("gelu", _gelu_exact, (lambda g, x: run(_gelu_backward, (g, x)),), saves=(0,), result="float")
 
 
+@through_float32
 def _gelu_tanh(x: np.ndarray) -> np.ndarray:
     return 0.5 * x * (1 + np.tanh(x.dtype.type(_TANH_SCALE) * (x + 0.044715 * x * x * x)))
 
@@ -205,6 +210,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     return run_one(_leaky_relu, input, (negative_slope,))
 
 
+@through_float32
 def _softplus(x: np.ndarray, beta: float, threshold: float) -> np.ndarray:
     scaled = x * x.dtype.type(beta)
     smooth = (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / x.dtype.type(beta)
@@ -230,6 +236,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 # -- over an axis ----------------------------------------------------------------------------------------------
 
 
+@through_float32
 def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
     e = x - np.maximum.reduce(x, axis, keepdims=True)
     np.exp(e, out=e)
@@ -237,6 +244,7 @@ def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
     return e
 
 
+@through_float32
 def _log_softmax(x: np.ndarray, axis: int) -> np.ndarray:
     shifted = x - np.maximum.reduce(x, axis, keepdims=True)
     shifted -= np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))

@@ -44,7 +44,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     return record._entry(_sub.op, (input, other if alpha == 1 else mul(other, alpha)), (), 2)  # type: ignore[attr-defined]
 
 
-mul = binary("mul", np.multiply, (lambda g, x, y: g * y, lambda g, x, y: g * x), (0, 1), doc="""
+mul = binary("mul", np.multiply, (lambda g, x, y: g * y, lambda g, x, y: g * x), (0, 1), uses=((1,), (0,)), doc="""
 ``input * other``, broadcast. Gradient: ``g * other`` and ``g * input``.
 
 Example:
@@ -54,7 +54,7 @@ Example:
 """)  # fmt: skip
 
 true_divide = binary("div", np.true_divide, (lambda g, x, y: g / y, lambda g, x, y: -g * x / (y * y)), (0, 1),
-                     result="float", doc="""
+                     uses=((1,), (0, 1)), result="float", doc="""
 ``input / other``; integers give the default float. Gradient: ``g / other`` and ``-g * input / other**2``.
 
 Example:
@@ -72,7 +72,8 @@ Example:
     tensor([ 3, -4])
 """)  # fmt: skip
 
-remainder = binary("remainder", np.remainder, (lambda g, x, y: g, lambda g, x, y: -g * floor(x / y)), (0, 1), doc="""
+remainder = binary("remainder", np.remainder, (lambda g, x, y: g, lambda g, x, y: -g * floor(x / y)), (0, 1),
+                   uses=((1,), (1,)), doc="""
 The remainder with the sign of ``other``. Gradient: ``g`` and ``-g * floor(input / other)``.
 
 Example:
@@ -119,7 +120,7 @@ def _pow_dy(g: Any, x: Any, y: Any, out: Any) -> Any:
     return g * where((x == 0) & (y >= 0), 0.0, out * log(where((x == 0) & (y >= 0), 1.0, x)))
 
 
-pow = binary("pow", operator.pow, (_pow_dx, _pow_dy), (0, 1, "out"), doc="""
+pow = binary("pow", operator.pow, (_pow_dx, _pow_dy), (0, 1, "out"), uses=((0, 1), (0, 1), (1,)), doc="""
 ``input ** other``. Gradient: ``g * other * input**(other-1)`` and ``g * out * log(input)``.
 
 Example:
@@ -419,7 +420,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 def _clamp(x: np.ndarray, low: Any, high: Any) -> np.ndarray:
     kind = x.dtype.type
-    return np.clip(x, low if low is None else kind(low), high if high is None else kind(high))
+    out = x if low is None else np.maximum(x, kind(low))
+    return out if high is None else np.minimum(out, kind(high))
 
 
 def _clamp_vjp(g: Any, x: Any, low: Any, high: Any) -> Any:

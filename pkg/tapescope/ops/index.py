@@ -37,6 +37,29 @@ def plain_index(index: Any) -> tuple[tuple[Any, ...], bool]:
     return tuple(plain), basic
 
 
+def two_steps(plain: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """Integers beside masks or integer arrays, as PyTorch takes them: first the integers, then the rest.
+
+    NumPy would let the integers take part in the arrays' broadcasting, and put the result's dimensions elsewhere.
+    """
+    if not any(isinstance(part, (int, np.integer)) for part in plain):
+        return None
+    first: list[Any] = []
+    rest: list[Any] = []
+    for part in plain:
+        if isinstance(part, (int, np.integer)):
+            first.append(part)
+            continue
+        rest.append(part)
+        if isinstance(part, ndarray):
+            first.extend([slice(None)] * (part.ndim if part.dtype == np.bool_ else 1))
+        elif part is Ellipsis:
+            first.append(part)
+        elif part is not None:
+            first.append(slice(None))
+    return tuple(first), tuple(rest)
+
+
 def _index_array(part: Any) -> ndarray:
     values = array(part)
     if values.dtype == np.uint8 and hasattr(part, "_array"):
@@ -96,7 +119,12 @@ def _take_vjp(g: Any, index: Any, shape: Any) -> Any:
     return run_one(_put_op, g, (shape, index, False))
 
 
-slice_op = Op("slice", lambda x, index, shape: x[index] if x.ndim or index else x.view(), (_getitem_vjp,),
+def _slice(x: ndarray, index: tuple[Any, ...], shape: Any) -> ndarray:
+    out = x[index]
+    return out if type(out) is ndarray else x[(*index, ...)]  # a view, where NumPy would give a number
+
+
+slice_op = Op("slice", _slice, (_getitem_vjp,),
               rule=lambda x, index: (index, x.shape), view=True, explain=_explain_index, names=("input",))  # fmt: skip
 take_op = Op("index", lambda x, index, shape: x[index], (_take_vjp,), rule=lambda x, index: (index, x.shape),
              explain=_explain_index, names=("input",))  # fmt: skip

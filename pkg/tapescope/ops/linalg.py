@@ -8,24 +8,27 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from .record import Op, _public, ndarray, run
+from .record import Op, _public, ndarray, run, through_float32
 from .shape import transpose, unsqueeze
 
 # -- matmul --------------------------------------------------------------------------------------------------------
 
 
+# Each input's gradient needs the other input alone: whether the input itself was a vector shows in the shape of g.
+
+
 def _matmul_dx(g: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:
-        return g * y if x.ndim == 1 else unsqueeze(g, -1) * y
-    if x.ndim == 1:
+        return g * y if g.ndim == 0 else unsqueeze(g, -1) * y
+    if g.ndim == y.ndim - 1:
         return matmul(unsqueeze(g, -2), y.mT).reshape((*g.shape[:-1], y.shape[-2]))
     return matmul(g, y.mT)
 
 
 def _matmul_dy(g: Any, x: Any, y: Any) -> Any:
     if x.ndim == 1:
-        return g * x if y.ndim == 1 else unsqueeze(x, -1) * unsqueeze(g, -2)
-    if y.ndim == 1:
+        return g * x if g.ndim == 0 else unsqueeze(x, -1) * unsqueeze(g, -2)
+    if g.ndim == x.ndim - 1:
         return matmul(x.mT, unsqueeze(g, -1)).reshape((*x.shape[:-2], x.shape[-1]))
     return matmul(x.mT, g)
 
@@ -45,10 +48,15 @@ def _explain_matmul(x: Any, y: Any) -> tuple[str, Sequence[int | None]]:
 
 
 def _product(x: ndarray, y: ndarray) -> Any:
+    if x.dtype.itemsize == 2:
+        return _half_product(x, y)
     return x.dot(y) if x.ndim == 2 and y.ndim == 2 and x.dtype.kind != "b" else np.matmul(x, y)
 
 
-_matmul = Op("matmul", _product, (_matmul_dx, _matmul_dy), saves=(0, 1), explain=_explain_matmul)
+_half_product = through_float32(np.matmul)
+
+
+_matmul = Op("matmul", _product, (_matmul_dx, _matmul_dy), saves=(0, 1), uses=((1,), (0,)), explain=_explain_matmul)
 
 
 def _matmul_function(input: Any, other: Any) -> Any:
@@ -144,7 +152,7 @@ def _rows(x: Any) -> Any:
 
 
 def _linear_dw(g: Any, x: Any, weight: Any) -> Any:
-    if weight.ndim == 1:
+    if g.ndim == x.ndim - 1:  # the weight is a vector
         return g * x if x.ndim == 1 else matmul(_rows(x).mT, g.reshape((-1,)))
     return matmul(transpose(_rows(g), 0, 1), _rows(x))
 
@@ -160,7 +168,7 @@ def _explain_linear(x: Any, weight: Any, bias: Any) -> tuple[str, Sequence[int |
     return f"a bias of shape {np.shape(bias)} does not fit a weight of shape {w}.", (None, 0, 0)
 
 
-_linear_op = Op("linear", _linear, (_linear_dx, _linear_dw, lambda g, x, weight: g), saves=(0, 1), explain=_explain_linear,
+_linear_op = Op("linear", _linear, (_linear_dx, _linear_dw, lambda g, x, weight: g), saves=(0, 1), uses=((1,), (0,)), explain=_explain_linear,
                 names=("input", "weight", "bias"))  # fmt: skip
 
 

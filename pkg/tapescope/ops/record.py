@@ -6,12 +6,13 @@ the tape reaches ops through the one entry that :func:`register` sets.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, TapescopeError
+from ..errors import DtypeError, IndexingError, ShapeError, TapescopeError
 
 ndarray = np.ndarray
 Vjp = Callable[..., Any]
@@ -30,6 +31,8 @@ class Op:
             telling which are wanted. Written with ops and operators, so that it runs on arrays and on tensors.
             Un-broadcasting to the input's shape is the engine's work.
         saves: what the gradient needs, in the order it takes them: input positions, or ``"out"``.
+        uses: for each of ``saves``, the inputs whose gradient needs it; it is kept only if one of them is wanted.
+            If left out, every input's gradient needs all.
         rule: ``rule(*arrays, *arguments) -> attributes``; checks and normalises what the user wrote.
         result: the dtype kind of an elementwise result: "same", "float" (integers become the default float), "bool".
         view: the output shares the input's memory, where NumPy can.
@@ -41,7 +44,7 @@ class Op:
 
     __slots__ = (
         "differentiable", "explain", "forward", "joint", "name", "names", "outputs",
-        "result", "rule", "saves", "variadic", "view", "vjp",
+        "result", "rule", "saves", "uses", "variadic", "view", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +54,7 @@ class Op:
         vjp: Sequence[Vjp | None] | Vjp = (),
         *,
         saves: tuple[int | str, ...] = (),
+        uses: tuple[tuple[int, ...], ...] | None = None,
         rule: Callable[..., tuple[Any, ...]] | None = None,
         result: str = "same",
         view: bool = False,
@@ -59,7 +63,8 @@ class Op:
         explain: Callable[..., tuple[str, Sequence[int | None]]] | None = None,
         names: tuple[str, ...] = ("input", "other"),
     ) -> None:
-        self.name, self.forward, self.saves, self.rule = name, forward, saves, rule
+        self.name, self.forward, self.rule = name, forward, rule
+        self.saves, self.uses = saves, uses
         self.joint, self.vjp = callable(vjp), vjp
         self.differentiable = bool(vjp)  # whether any input has a gradient
         self.result, self.view, self.variadic, self.outputs = result, view, variadic, outputs
@@ -141,14 +146,15 @@ def explained(
         if value is not None
     ]
     got = ", ".join(f"{names[i]} {describe(value)}" for i, value in enumerate(arrays) if value is not None)
-    kind = ShapeError if isinstance(error, (ValueError, IndexError)) else _dtype_error()
+    kind = next(kind for cause, kind in _EXPLAINED if isinstance(error, cause))
     return kind(f"{op.name}: {message} Got {got}.", op=op.name, operands=operands)
 
 
-def _dtype_error() -> type[TapescopeError]:
-    from ..errors import DtypeError
-
-    return DtypeError
+_EXPLAINED: tuple[tuple[type[Exception], type[TapescopeError]], ...] = (
+    (IndexError, IndexingError),
+    (ValueError, ShapeError),
+    (TypeError, DtypeError),
+)
 
 
 def unary(name: str, forward: Callable[..., Any], vjp: Vjp | None = None, saves: tuple[int | str, ...] = (),
@@ -165,9 +171,10 @@ def unary(name: str, forward: Callable[..., Any], vjp: Vjp | None = None, saves:
 
 
 def binary(name: str, forward: Callable[..., Any], vjp: Sequence[Vjp | None] = (), saves: tuple[int | str, ...] = (),
-           *, result: str = "same", doc: str = "") -> Callable[..., Any]:  # fmt: skip
+           *, uses: tuple[tuple[int, ...], ...] | None = None, result: str = "same",
+           doc: str = "") -> Callable[..., Any]:  # fmt: skip
     """An elementwise op of two inputs that broadcast, and the function that calls it."""
-    op = Op(name, forward, vjp, saves=saves, result=result, explain=explain_broadcast)
+    op = Op(name, forward, vjp, saves=saves, uses=uses, result=result, explain=explain_broadcast)
 
     def function(input: Any, other: Any) -> Any:
         if type(input) is ndarray and type(other) is ndarray:
@@ -195,6 +202,20 @@ def explain_broadcast(first: Any, second: Any) -> tuple[str, Sequence[int | None
     return f"cannot combine {describe(first)} with {describe(second)}.", (None, None)
 
 
+def through_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward that computes half precision in float32, and gives it back in half precision."""
+
+    @functools.wraps(forward)
+    def half_aware(*values: Any) -> Any:
+        kind = values[0].dtype
+        if kind.itemsize != 2 or kind.kind in "iu":
+            return forward(*values)
+        wide = [v.astype(np.float32) if isinstance(v, ndarray) and v.dtype == kind else v for v in values]
+        return np.asarray(forward(*wide), kind)
+
+    return half_aware
+
+
 def axis_of(dim: Any, ndim: int, op: str) -> int:
     """``dim`` counted from the front.
 
@@ -206,16 +227,10 @@ def axis_of(dim: Any, ndim: int, op: str) -> int:
     dim = dim.__index__()
     room = ndim or 1
     if not -room <= dim < room:
-        raise _no_dim(op, dim, ndim, room)
+        raise IndexingError(
+            f"{op}: dim {dim} is out of range for a tensor of {ndim} dimensions: expected {-room} to {room - 1}.", op=op
+        )
     return dim % room
-
-
-def _no_dim(op: str, dim: int, ndim: int, room: int) -> ShapeError:
-    from ..errors import IndexingError
-
-    return IndexingError(
-        f"{op}: dim {dim} is out of range for a tensor of {ndim} dimensions: expected {-room} to {room - 1}.", op=op
-    )
 
 
 def axes_of(dim: Any, ndim: int, op: str) -> tuple[int, ...] | None:

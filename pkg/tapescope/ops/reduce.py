@@ -12,7 +12,7 @@ from . import shape as shapes
 from .compare import array
 from .context import composite
 from .elementwise import cast, sqrt
-from .record import Op, axes_of, axis_of, run, run_one
+from .record import Op, axes_of, axis_of, run, run_one, through_float32
 
 
 def restore(g: Any, axes: tuple[int, ...] | None, keepdim: bool, shape: tuple[int, ...]) -> Any:
@@ -119,6 +119,8 @@ def _prod(x: np.ndarray, axes: Any, keepdim: bool, shape: tuple[int, ...]) -> An
 
 def _prod_vjp(g: Any, x: Any, axes: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """The product of all the others, as products from the left and from the right: right where elements are zero."""
+    if 0 in shape:
+        return x * 0
     axis = axes[0] if axes is not None else None
     flat = x.reshape((-1,)) if axis is None else x
     others = _products_of_others(flat, 0 if axis is None else axis)
@@ -294,6 +296,7 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 # -- spread ----------------------------------------------------------------------------------------------------
 
 
+@through_float32
 def _var(x: np.ndarray, axes: Any, keepdim: bool, shape: tuple[int, ...], correction: float) -> Any:
     if x.dtype.kind in "bui":
         raise DtypeError(

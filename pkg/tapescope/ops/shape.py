@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IndexingError, ShapeError
-from .record import Op, axis_of, ndarray, run, run_one, run_bare
+from .record import Op, axis_of, ndarray, run, run_bare, run_one
 
 Shape = tuple[int, ...]
 
