@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 import tapescope as ts
 import tapescope.nn.functional as F
 from tapescope import errors, nn

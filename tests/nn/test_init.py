@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 import tapescope as ts
 from tapescope import nn
 from tapescope.nn import init

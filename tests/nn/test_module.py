@@ -5,7 +5,6 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-
 import tapescope as ts
 from tapescope import errors, nn
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 import tapescope as ts
 from tapescope import errors, nn
 from tapescope.nn import utils

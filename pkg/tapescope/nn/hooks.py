@@ -73,8 +73,10 @@ def _after(hook: Hook, module: Module, args: tuple, kwargs: dict[str, Any], resu
     return result if changed is None else changed
 
 
-def add(entries: dict[int, Hook], hook: Hook, prepend: bool) -> RemovableHandle:
+def add(module: Module, registry: str, hook: Hook, prepend: bool) -> RemovableHandle:
     """Register `hook`, before the present ones if `prepend`."""
+    entries: dict[int, Hook] = module.__dict__[registry]
+    module.__dict__["_hooked"] = True
     handle = RemovableHandle(entries, hook)
     if prepend:
         for key in [key for key in entries if key != handle.id]:

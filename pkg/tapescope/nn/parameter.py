@@ -22,7 +22,7 @@ def _of_class(cls: type, data: Any) -> Any:
             f"{cls.__name__} takes a tensor, but got {type(data).__name__}. Wrap it: ts.nn.{cls.__name__}(ts.tensor(...))"
         )
     source = Tensor._wrap(np.empty((0,), default().dtype)) if data is None else data
-    tensor = object.__new__(cls)
+    tensor: Any = object.__new__(cls)
     tensor._array, tensor._counter = source._array, counter_of(source)
     tensor._edge = tensor._grad = tensor._view = None
     tensor._site = _users_line()

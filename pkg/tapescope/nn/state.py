@@ -34,8 +34,6 @@ class IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
-
 
 class Slot(NamedTuple):
     """One place that a state dict fills: `owner`'s parameter or buffer `name`."""

@@ -40,13 +40,13 @@ def _collate(batch: Sequence[Any], where: str) -> Any:
     if isinstance(first, Tensor | np.ndarray):
         return _stack(batch, where)
     if isinstance(first, str | bytes):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         _require_same([list(_require(s, Mapping, i, where)) for i, s in enumerate(batch)], "keys", where)
         return {key: _collate([sample[key] for sample in batch], f"{where}[{key!r}]") for key in first}
     if isinstance(first, Sequence):
         _require_same([len(_require(s, Sequence, i, where)) for i, s in enumerate(batch)], "lengths", where)
-        columns = [_collate([s[i] for s in batch], f"{where}[{i}]") for i in range(len(first))]
+        columns = [_collate(tuple(s[i] for s in batch), f"{where}[{i}]") for i in range(len(first))]
         return type(first)(*columns) if hasattr(first, "_fields") else columns
     if isinstance(first, bool | int | float | complex | np.generic):
         return _numbers(batch, where)
