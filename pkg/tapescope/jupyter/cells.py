@@ -32,21 +32,15 @@ class Cell:
 
     Args:
         cell: the notebook's id, or None.
-        count: k of ``In[k]``.
+        file: the file name its code has; IPython's compiler knows k of ``In[k]`` by it.
         shift: added to a line of the code that ran, it gives the line in the cell.
         lines: the cell as the user wrote it.
     """
 
     cell: str | None
-    count: int | None
+    file: str
     shift: int
     lines: tuple[str, ...]
-
-    def at(self, line: int) -> CellLine:
-        """The cell's line for a line of its code."""
-        line += self.shift
-        source = self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
-        return CellLine(self.cell, self.count, line, source)
 
 
 def leading_blanks(lines: tuple[str, ...]) -> int:
@@ -104,17 +98,16 @@ class CellMap:
 
     def _enter(self, raw: str, transformed: str, cell_id: str | None) -> None:
         lines = tuple(raw.splitlines())
-        count = self.shell.execution_count
-        cell = Cell(cell_id, count, leading_blanks(lines), lines)
+        try:
+            name = self.shell.compile.get_code_name(raw, transformed, self.shell.execution_count)
+        except Exception:  # a compiler of someone else's: places are then given by file
+            name = ""
+        cell = Cell(cell_id, name, leading_blanks(lines), lines)
         if cell_id is None and self.running:
             cell = self._nested(cell)
-        try:
-            name = self.shell.compile.get_code_name(raw, transformed, count)
-        except Exception:  # a compiler of someone else's: places are then given by file
-            name = None
-        if name is not None:
+        if name:
             self.by_file[name] = cell
-        if any(line.lstrip().startswith(("%%", "%time", "%prun")) or "%time" in line for line in lines):
+        if any(word in line for line in lines for word in ("%time", "%prun")):
             self.recent.append(cell)
         self.running.append(cell)
 
@@ -124,7 +117,7 @@ class CellMap:
         size = len(cell.lines)
         for start in range(len(outer.lines) - size + 1):
             if size and outer.lines[start : start + size] == cell.lines:
-                return Cell(outer.cell, outer.count, start + leading_blanks(cell.lines), outer.lines)
+                return Cell(outer.cell, outer.file, start + leading_blanks(cell.lines), outer.lines)
         return cell
 
     @property
@@ -138,7 +131,7 @@ class CellMap:
         """The cell's line of a line of ``code``, or None where it is no cell's."""
         cell = self.by_file.get(code.co_filename) or self._older(code.co_filename)
         if cell is not None:
-            return cell.at(line)
+            return self._at(cell, line + cell.shift)
         if code.co_filename in MAGICS:
             return self._in_magic(code.co_filename, line, code)
         return None
@@ -146,17 +139,25 @@ class CellMap:
     def name(self, filename: str, line: int) -> str | None:
         """``Cell In[3], line 2`` for a file name of a cell's."""
         cell = self.by_file.get(filename) or self._older(filename)
-        found = cell.at(line) if cell is not None else None
+        found = self._at(cell, line + cell.shift) if cell is not None else None
         if found is None and filename in MAGICS:
             found = self._in_magic(filename, line, None)
         return None if found is None else f"Cell In[{found.count}], line {found.line}"
 
+    def _at(self, cell: Cell, line: int) -> CellLine:
+        source = cell.lines[line - 1].strip() if 0 < line <= len(cell.lines) else ""
+        return CellLine(cell.cell, self._count(cell.file), line, source)
+
+    def _count(self, file: str) -> int | None:
+        """k of ``In[k]``, as IPython writes it: two cells of one text have one file name, and the later number."""
+        label = self.shell.compile.format_code_name(file)
+        return int(label[1][3:-1]) if label is not None and label[1].startswith("In[") else None
+
     def _older(self, filename: str) -> Cell | None:
         """A cell that ran before the extension was loaded: IPython still knows its number."""
-        label = self.shell.compile.format_code_name(filename)
-        if label is None or not label[1].startswith("In["):
+        count = self._count(filename)
+        if count is None:
             return None
-        count = int(label[1][3:-1])
         history = getattr(self.shell.history_manager, "input_hist_raw", [])
         raw = history[count] if 0 < count < len(history) else ""
         source = [line.rstrip("\n") for line in linecache.getlines(filename)]
@@ -164,7 +165,7 @@ class CellMap:
         shift = leading_blanks(lines)
         if lines[shift : shift + 1] != tuple(source[:1]):  # no history, or another cell of the same number
             lines, shift = tuple(source), 0
-        cell = self.by_file[filename] = Cell(None, count, shift, lines)
+        cell = self.by_file[filename] = Cell(None, filename, shift, lines)
         return cell
 
     def _in_magic(self, filename: str, line: int, code: CodeType | None) -> CellLine | None:
@@ -175,9 +176,9 @@ class CellMap:
                 word = text.split()[0] if text.split() else ""
                 body = cell.lines[number + 1 :]
                 if word == whole and line <= len(body) and _mentions("\n".join(body), code):
-                    return Cell(cell.cell, cell.count, 0, cell.lines).at(number + 1 + line)
+                    return self._at(cell, number + 1 + line)
                 if line == 1 and word != whole and inline in text.split() and _mentions(text, code):
-                    return Cell(cell.cell, cell.count, 0, cell.lines).at(number + 1)
+                    return self._at(cell, number + 1)
         return None
 
 

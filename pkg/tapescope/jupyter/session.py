@@ -91,7 +91,7 @@ class Session:
         if old is not None and old.link is not None:
             old.link.close()
         shown = self.shown[view.id] = Shown(view, None if cell is None else cell.cell)
-        view.closers.append(self._closed)
+        view.listeners.append(self._heard)
         shown.show()
         self.views_changed()
 
@@ -109,7 +109,9 @@ class Session:
                 view.listeners.append(self.hub.changed)
         self.hub.changed()
 
-    def _closed(self, view: View) -> None:
+    def _heard(self, view: View) -> None:
+        if view.state != "ended":
+            return
         shown = self.shown.get(view.id)
         if shown is not None and not self.cells.running:
             self._redraw(shown)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import linecache
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
+from ..autograd.node import Leaf, Node
 from ..errors import inside_package, users_site
+from ..nn import Module
 from . import numbers
-from .sites import Site, frames, is_users, position, resolvers, site_at, site_of_node
+from .sites import Site, frames, is_users, position, resolvers, site_at, site_of_node, site_of_pair
 
 AROUND = 2  # lines shown before and after a culprit
 VERSION = 1
@@ -101,10 +103,14 @@ def faults_of(error: BaseException) -> list[Fault]:
 def fault_of(error: BaseException, link: str | None = None) -> Fault:
     """One exception."""
     everything = list(frames(error.__traceback__))
-    mine = [(frame, lasti) for frame, lasti in everything if is_users(frame.f_code)]
-    culprits = [_culprit("called" if i else "", frame.f_code, lasti) for i, (frame, lasti) in enumerate(mine[::-1])]
+    while everything and not is_users(everything[0][0].f_code):
+        everything.pop(0)  # what runs a cell or a test is nobody's news
+    mine = _users(everything)
+    role = "needed at" if getattr(error, "sites", ()) else ""
+    culprits = [_culprit("called" if i else role, frame.f_code, lasti) for i, (frame, lasti) in enumerate(mine[::-1])]
     first = [_culprit(role, *users_site(code, lasti, tag)) for role, code, lasti, tag in getattr(error, "sites", ())]
-    operands = tuple(_operand(operand) for operand in getattr(error, "operands", ()) or ())
+    owners = _owners(everything) if getattr(error, "operands", ()) else {}
+    operands = tuple(_operand(operand, owners) for operand in getattr(error, "operands", ()) or ())
     notes = tuple(str(note) for note in getattr(error, "__notes__", ()))
     hint = getattr(error, "hint", None)
     folded = len(everything) - len(mine)
@@ -112,6 +118,28 @@ def fault_of(error: BaseException, link: str | None = None) -> Fault:
         type(error).__name__, _message(error), hint if isinstance(hint, str) else None,
         tuple(_once([*first, *culprits])), operands, folded, notes, link,
     )  # fmt: skip
+
+
+def _users(everything: list[tuple[FrameType, int]]) -> list[tuple[FrameType, int]]:
+    """The user's frames, less those that only hand a cell's body to a magic."""
+    mine = []
+    for (frame, lasti), following in zip(everything, [*everything[1:], None], strict=True):
+        handed = following is not None and following[0].f_code.co_name == "run_cell_magic"
+        if is_users(frame.f_code) and not handed:
+            mine.append((frame, lasti))
+    return mine
+
+
+def _owners(everything: list[tuple[FrameType, int]]) -> dict[int, tuple[str, Module]]:
+    """``id(parameter) -> (name, module)`` for the modules that the error passed through."""
+    found: dict[int, tuple[str, Module]] = {}
+    for frame, _ in everything:
+        module = frame.f_locals.get("self") if frame.f_code.co_varnames[:1] == ("self",) else None
+        if isinstance(module, Module):
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    found[id(parameter)] = (name, module)
+    return found
 
 
 def _message(error: BaseException) -> str:
@@ -129,11 +157,17 @@ def _once(culprits: list[Culprit]) -> list[Culprit]:
     return list(seen.values())
 
 
-def _operand(operand: dict[str, Any]) -> dict[str, Any]:
+def _operand(operand: dict[str, Any], owners: dict[int, tuple[str, Module]]) -> dict[str, Any]:
     edge = operand.get("edge")
     node = getattr(edge, "node", edge)
-    site = site_of_node(node) if getattr(node, "code", None) is not None else None
-    made = _made_by(node) if site is not None else None
+    site, made = None, None
+    if isinstance(node, Node):
+        site, made = site_of_node(node), _made_by(node)
+    elif isinstance(node, Leaf) and (tensor := node.tensor()) is not None:
+        site = site_of_pair(tensor._site)
+        if id(tensor) in owners:
+            module = owners[id(tensor)][1]
+            site, made = site or site_of_pair(getattr(module, "_site", None)), repr(module).partition("\n")[0]
     return {
         "name": str(operand.get("name", "")), "shape": list(operand.get("shape", ())),
         "dtype": str(operand.get("dtype", "")), "axis": operand.get("axis"), "made": made,

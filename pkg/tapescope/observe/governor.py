@@ -9,7 +9,8 @@ from __future__ import annotations
 SHARE = 0.025  # of elapsed time, all live views together
 SAVED_UP = 0.010  # s: the most that may be saved up for later
 DEBT = 0.040  # s: the most that a run may begin with
-GAP = 1.0  # s: a longer pause between events is not the loop's time
+HIDDEN = 0.0002  # s: what a sampled step costs beyond what is timed (hooks, caches gone cold); measured
+GAP = 5.0  # s: a longer pause between plans is not the loop's time
 
 
 class Governor:
@@ -28,6 +29,11 @@ class Governor:
             self.elapsed += passed
             self.purse = min(SAVED_UP, self.purse + self.share * passed)
         self._last = now
+
+    def pause(self) -> None:
+        """The loop has ended: the time until the next one does not count, and the next one begins without debt."""
+        self._last = None
+        self.purse = max(self.purse, 0.0)
 
     def pay(self, cost: float) -> None:
         """``cost`` seconds were spent."""

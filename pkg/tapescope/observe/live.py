@@ -14,12 +14,13 @@ from typing import Any
 
 from ..autograd import events
 from ..optim import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from .governor import Governor
+from .governor import HIDDEN, Governor
 from .probes import FRAME, Probe
 from .views import View
 
 IDLE = 2.0  # s without events: the loop has ended
 SETTLE = 0.5  # s after backward without an optimizer's step: there is none
+ALONE = 0.5  # s since the last backward: a step made by hand, whose forward could not be foreseen
 EAGER = 2  # frames of a run that are shown as soon as they can be
 EAGER_GAP = 0.03  # s between those
 
@@ -41,9 +42,9 @@ class Conductor:
         self._stage = _OFF
         self._wake = 0.0
         self._handles: list[Any] = []
-        self._previous = 0.0
+        self._previous = self._began = 0.0
         self._last_event = float("-inf")
-        self._step_time = 0.0
+        self._longest = 0.0  # s, the slowest sampled step
         self._watchdog: threading.Thread | None = None
         self._bell = threading.Event()
 
@@ -57,6 +58,7 @@ class Conductor:
             if not self.probes:
                 events.before_backward.append(self._before_backward)
                 events.after_backward.append(self._after_backward)
+            probe.began_at = self.steps
             self.probes.append(probe)
             probe.view.closers.append(self.remove)
             self._give_up()
@@ -67,6 +69,11 @@ class Conductor:
     def remove(self, view: View) -> None:
         """Let go of a view that has ended."""
         with self._lock:
+            if any(probe.view is view for probe in self._active):
+                self._finish()
+            for probe in self.probes:
+                if probe.view is view and probe.unshown:
+                    self._contained(probe, probe.flush)
             before = len(self.probes)
             self.probes = [probe for probe in self.probes if probe.view is not view]
             self._active = [probe for probe in self._active if probe.view is not view]
@@ -112,8 +119,8 @@ class Conductor:
     def _before_backward(self, root: Any) -> None:
         if self._stage == _OFF:
             now = self.clock()
-            if now < self._wake or not self._due(now):
-                return
+            if now - self._last_event < ALONE or not self._due(now):
+                return  # in a loop the step is planned before its forward
             with self._lock:
                 self._start(self._due(now), forward=False)
         elif self._stage == _STEP:  # no optimizer came
@@ -123,16 +130,30 @@ class Conductor:
         if self._stage == _FORWARD:
             self._unhook_forward()
             self._stage = _BACKWARD
+            self._leave_strangers(root)
+            if not self._active:
+                self._stage = _OFF
+                return
             self._each("before_backward", root)
             if any("node_done" in probe.needs for probe in self._active):
                 events.node_done.append(self._node_done)
 
+    def _leave_strangers(self, root: Any) -> None:
+        """A backward that is not about what a probe watches is not its step."""
+        began = self.clock()
+        for probe in list(self._active):
+            try:
+                mine = probe.concerns(root)
+            except Exception as error:
+                probe.view.trouble, mine = error, False
+            if not mine:
+                probe.drop()
+                self._active = [other for other in self._active if other is not probe]
+        self.governor.pay(self.clock() - began)
+
     def _after_backward(self, root: Any) -> None:
         self.steps += 1
-        now = self.clock()
-        self._step_time = now - self._last_event
-        self._last_event = now
-        self.governor.pass_time(now)
+        now = self._last_event = self.clock()
         if self._stage == _OFF:
             if now >= self._wake:
                 with self._lock:
@@ -216,6 +237,7 @@ class Conductor:
 
     def _plan(self, now: float) -> None:
         """Decide on the next step: sample it, or sleep until a probe is due and the purse is full enough."""
+        self.governor.pass_time(now)
         chosen = self._due(now)
         if chosen:
             self._start(chosen, forward=True)
@@ -233,7 +255,7 @@ class Conductor:
         self._active = chosen
         self._stage = _FORWARD
         self.sampled += 1
-        began = self.clock()
+        began = self._began = self.clock()
         for probe in chosen:
             probe.step_cost = 0.0
             self._contained(probe, probe.begin)
@@ -244,7 +266,7 @@ class Conductor:
             if "created" in needs:
                 events.created.append(self._created)
         self._previous = self.clock()
-        self.governor.pay(self._previous - began)
+        self.governor.pay(self._previous - began + HIDDEN)
 
     def _finish(self) -> None:
         """The sampled step is over: frames go out, and the next step is planned."""
@@ -252,6 +274,7 @@ class Conductor:
             if self._stage != _STEP:
                 return
             began = self.clock()
+            self._longest = max(0.9 * self._longest, began - self._began)
             self._stage = _OFF
             self._unhook_step()
             for probe in self._active:
@@ -270,7 +293,7 @@ class Conductor:
         frame = probe.frames < EAGER or now - probe.framed_at >= FRAME
         if frame:
             probe.view.state = "live"
-        self._contained(probe, probe.finish, self.steps, frame)
+        self._contained(probe, probe.finish, self.steps - probe.began_at, frame)
         probe.sampled_at, probe.unshown = now, not frame
         if frame:
             probe.frames += 1
@@ -298,8 +321,8 @@ class Conductor:
 
     def _show_last(self) -> None:
         """Show what was sampled last, where no frame was due for it."""
-        for probe in self.probes:
-            if probe.unshown:
+        for probe in list(self.probes):
+            if probe.unshown or probe.refreshes:
                 probe.unshown = False
                 self._contained(probe, probe.flush)
 
@@ -317,6 +340,7 @@ class Conductor:
         self._give_up()
         self._show_last()
         self._wake = 0.0
+        self.governor.pause()
         for probe in self.probes:
             if probe.frames and probe.view.state == "live":
                 probe.view.set_state("idle")
@@ -341,7 +365,7 @@ class Conductor:
         quiet = now - self._last_event
         if self._stage == _STEP and quiet > SETTLE:
             self._finish()
-        if quiet > max(IDLE, 2 * self._step_time if self._step_time < 600 else 0):
+        if quiet > max(IDLE, 2 * self._longest):
             self._rest()
             for probe in self.probes:
                 if probe.view.state == "live":

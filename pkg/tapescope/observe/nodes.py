@@ -73,6 +73,30 @@ def walk(root: Any, limit: int | None = None) -> list[Node]:
     return found
 
 
+def runs_through(root: Tensor, model: Module, limit: int = 20_000) -> bool:
+    """Whether a tape leads to one of the model's parameters, or through one of its calls; the nearest answer counts."""
+    wanted = {id(parameter) for parameter in model.parameters()}
+    start = source_of(root._edge)
+    seen, stack = {id(start)}, [start]
+    while stack and len(seen) < limit:
+        source = stack.pop()
+        if type(source) is Leaf:
+            if id(source.tensor()) in wanted:
+                return True
+            continue
+        tag = getattr(source, "tag", None)
+        while tag is not None:
+            if tag.module is model:
+                return True
+            tag = tag.parent
+        for edge in getattr(source, "edges", ()):
+            below = source_of(edge)
+            if below is not None and id(below) not in seen:
+                seen.add(id(below))
+                stack.append(below)
+    return False
+
+
 def array_of(saved: Any) -> np.ndarray | None:
     """The array behind a saved value."""
     array = getattr(saved, "_array", saved)

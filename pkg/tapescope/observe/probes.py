@@ -18,7 +18,7 @@ from . import numbers
 from .gradients_view import GradientsView
 from .memory_view import MemoryView
 from .namespace import parameter_names, tensor_names
-from .nodes import Draft, Facts, draft, source_of, walk
+from .nodes import Draft, Facts, draft, runs_through, source_of, walk
 from .numbers import SAMPLE, Stats
 from .sites import Site
 from .tape_view import NO_STEP, TapeView, message_of
@@ -34,15 +34,18 @@ class Probe:
     Attributes:
         needs: which per-node events the probe listens to in a sampled step.
         interval: seconds between samples, at least.
+        refreshes: whether there is something new to see when a loop has ended.
     """
 
     needs: frozenset[str] = frozenset()
     interval = FRAME
+    refreshes = False
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.sampled_at = self.framed_at = float("-inf")
         self.frames = 0  # in this run
+        self.began_at = 0  # the conductor's step when the view was made
         self.unshown = False  # whether a sample came after the last frame
         self.cost = 0.002  # s for a sampled step, running mean
         self.step_cost = 0.0  # s in this one
@@ -59,6 +62,10 @@ class Probe:
 
     def created(self, tensor: Tensor) -> None:
         """A tensor was made."""
+
+    def concerns(self, root: Tensor) -> bool:
+        """Whether this backward is about what is watched; if not, the probe waits for one that is."""
+        return True
 
     def before_backward(self, root: Tensor) -> None:
         """Forward has ended."""
@@ -98,6 +105,10 @@ class TapeProbe(Probe):
     def gone(self) -> bool:
         """Whether the model is gone."""
         return self.tape.gone()
+
+    def concerns(self, root: Tensor) -> bool:
+        """Whether the tape runs through the model."""
+        return self.tape.model is None or runs_through(root, self.tape.model)
 
     def drop(self) -> None:
         """Let go of the step."""
@@ -215,7 +226,7 @@ class LiveTape(TapeView):
 class GradientsProbe(Probe):
     """Gradient norms after backward, updates around the optimizer's step."""
 
-    interval = 0.02  # the history wants more points than frames are shown
+    interval = 0.04  # the history wants more points than frames are shown
 
     def __init__(self, view: GradientsView) -> None:
         super().__init__(view)
@@ -225,6 +236,11 @@ class GradientsProbe(Probe):
     def gone(self) -> bool:
         """Whether the model is gone."""
         return self.gradients.model is None
+
+    def concerns(self, root: Tensor) -> bool:
+        """Whether the loss depends on the model."""
+        model = self.gradients.model
+        return model is not None and runs_through(root, model)
 
     def before_backward(self, root: Tensor) -> None:
         """Backward began at a loss, if at a scalar."""
@@ -259,7 +275,8 @@ class MemoryProbe(Probe):
     """Bytes at the step's fullest moment and at its end."""
 
     needs = frozenset({"created"})
-    interval = 0.05
+    interval = 0.1
+    refreshes = True
 
     def __init__(self, view: MemoryView) -> None:
         super().__init__(view)
@@ -292,7 +309,8 @@ class MemoryProbe(Probe):
             self.memory.frame(step)
 
     def flush(self) -> None:
-        """Show the last step."""
+        """Show what is left when the loop has ended."""
+        self.memory.look()
         self.memory.frame(self.step)
 
     def drop(self) -> None:

@@ -10,7 +10,7 @@ import linecache
 import os
 import sysconfig
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from types import CodeType, FrameType, TracebackType
@@ -54,7 +54,10 @@ class Site:
 
     def as_dict(self) -> dict[str, Any]:
         """The site as it goes over the wire."""
-        return asdict(self)
+        return {
+            "label": self.label, "text": self.text, "cell": self.cell, "count": self.count,
+            "line": self.line, "file": self.file, "source": self.source,
+        }  # fmt: skip
 
     def __str__(self) -> str:
         return self.text

@@ -124,9 +124,9 @@ class View:
 
     def close(self) -> None:
         """End the view; its last state stays readable."""
-        self.set_state("ended")
         while self.closers:
             self.closers.pop()(self)
+        self.set_state("ended")
 
     def __enter__(self) -> Self:
         return self
