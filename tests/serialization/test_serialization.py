@@ -127,6 +127,9 @@ class Custom:
 
 LOOP: list = []
 LOOP.append(LOOP)
+DEEP: list = []
+for _ in range(5000):
+    DEEP = [DEEP]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,7 @@ LOOP.append(LOOP)
         ([namedtuple("P", "x")(1)], r"obj\[0\] is a .*P\."),
         ({(1, 2): 3}, r"key of type tuple: \(1, 2\)"),
         ({"a": LOOP}, "contains itself"),
+        (DEEP, "nested too deeply"),
         ({"z": ts.ones(1).to(ts.complex128)}, r"obj\['z'\] has dtype tapescope.complex128, which safetensors does not have"),
     ],
 )
@@ -236,6 +240,7 @@ GOOD = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         (written({"a": {**GOOD, "shape": [3]}}), "does not fill its 8 bytes"),
         (written({"a": {**GOOD, "shape": [-2]}}), "entry for 'a' is not well formed"),
         (written({"a": {**GOOD, "data_offsets": [0]}}), "entry for 'a' is not well formed"),
+        (written({"a": {**GOOD, "dtype": ["F32"]}}), "entry for 'a' is not well formed"),
         (written({"a": 3}), "entry for 'a' is not well formed"),
         (written({"a": {**GOOD, "dtype": "F8_E4M3"}}), "dtype F8_E4M3; known are"),
         (written({"a": GOOD, "b": GOOD}), "'b' begins at byte 0 of the data, where 8 was expected"),
@@ -254,6 +259,21 @@ def test_damaged_files(path, content, match):
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=match):
         ts.load(path)
+
+
+def test_no_flipped_byte_gets_another_error(path):
+    ts.save({"a": ts.ones(3), "b": {"c": [ts.arange(4), 2.5, "x"]}}, path)
+    whole = bytearray(path.read_bytes())
+    source = np.random.default_rng(0)
+    for _ in range(1500):
+        changed = whole.copy()
+        for place in source.integers(0, len(whole), source.integers(1, 4)):
+            changed[place] = source.integers(0, 256)
+        path.write_bytes(changed)
+        try:
+            ts.load(path)
+        except CheckpointError as error:
+            assert str(path) in str(error) or "header" in str(error)
 
 
 def test_an_unknown_device(path):

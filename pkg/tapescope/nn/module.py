@@ -50,6 +50,7 @@ class Module(Registry):
     """
 
     training: bool
+    _hooked = False  # whether a hook was ever registered on this module
 
     def __init__(self) -> None:
         self.__dict__.update(
@@ -58,7 +59,6 @@ class Module(Registry):
             _buffers={},
             _modules={},
             _non_persistent_buffers_set=set(),
-            _hooked=False,  # whether a hook was ever registered on this module
             _forward_pre_hooks={},
             _forward_hooks={},
             _backward_pre_hooks={},
@@ -78,7 +78,7 @@ class Module(Registry):
         tag = STATE.tag = _new(Tag)
         tag.module, tag.name, tag.parent, tag.code, tag.lasti = self, None, parent, frame.f_code, frame.f_lasti
         try:
-            if self.__dict__["_hooked"]:
+            if self._hooked:
                 return hooks.call(self, args, kwargs)
             return self.forward(*args, **kwargs)
         finally:

@@ -85,7 +85,7 @@ def _compiles(p: np.ndarray, g: np.ndarray, *state: np.ndarray) -> bool:
 
 
 @jit.kernel
-def _sgd(p, g, c):  # type: ignore[no-untyped-def]
+def _sgd(p, g, c):
     lr, decay, sign = c[0], c[1], c[2]
     for i in range(p.size):
         d = g[i] * sign
@@ -95,7 +95,7 @@ def _sgd(p, g, c):  # type: ignore[no-untyped-def]
 
 
 @jit.kernel
-def _momentum(p, g, m, c, nesterov):  # type: ignore[no-untyped-def]
+def _momentum(p, g, m, c, nesterov):
     lr, decay, sign, carry, damped, momentum = c[0], c[1], c[2], c[3], c[4], c[5]
     for i in range(p.size):
         d = g[i] * sign
@@ -109,7 +109,7 @@ def _momentum(p, g, m, c, nesterov):  # type: ignore[no-untyped-def]
 
 
 @jit.kernel
-def _adam(p, g, m, v, c, decoupled):  # type: ignore[no-untyped-def]
+def _adam(p, g, m, v, c, decoupled):
     w1, b2, w2, root, eps, step, decay, sign = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
     for i in range(p.size):
         d = g[i] * sign
@@ -126,7 +126,7 @@ def _adam(p, g, m, v, c, decoupled):  # type: ignore[no-untyped-def]
 
 
 @jit.kernel
-def _amsgrad(p, g, m, v, top, c, decoupled):  # type: ignore[no-untyped-def]
+def _amsgrad(p, g, m, v, top, c, decoupled):
     w1, b2, w2, root, eps, step, decay, sign = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
     for i in range(p.size):
         d = g[i] * sign

@@ -267,6 +267,8 @@ class Optimizer:
 
 def _adopted(name: str, value: Any, p: Tensor) -> Any:
     """A loaded value, copied; moments take the parameter's dtype, the step count keeps its own."""
+    if name == "step" and isinstance(value, int | float):
+        return Tensor._wrap(np.array(value, np.float32))
     if not isinstance(value, Tensor):
         return deepcopy(value)
     dtype = p._array.dtype if name != "step" and p.dtype.is_floating_point else value._array.dtype

@@ -25,6 +25,13 @@ _KEYS = (str, int, float, bool, type(None))
 
 def pack(obj: Any) -> tuple[dict[str, np.ndarray], str | None]:
     """The arrays of `obj` by name, and its structure; None where it is a flat dict that needs none."""
+    try:
+        return _packed(obj)
+    except RecursionError:
+        raise CheckpointError("save: the object is nested too deeply; nothing was written.", op="save") from None
+
+
+def _packed(obj: Any) -> tuple[dict[str, np.ndarray], str | None]:
     packer = _Packer()
     if _is_flat(obj):
         for name, tensor in obj.items():

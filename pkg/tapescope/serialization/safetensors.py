@@ -109,7 +109,7 @@ def _check(entries: dict[str, Any], data: int, path: str) -> None:
     for name, entry in entries.items():
         try:
             code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-            sound = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
+            sound = type(code) is str and all(type(n) is int and n >= 0 for n in (*shape, begin, end))
         except (TypeError, KeyError, ValueError):
             sound = False
         if not sound:
