@@ -32,13 +32,14 @@ class Cell:
 
     Args:
         cell: the notebook's id, or None.
-        file: the file name its code has; IPython's compiler knows k of ``In[k]`` by it.
+        files: the file name its code has, by which IPython's compiler knows k of ``In[k]``; where the version of
+            IPython decides it, the names it may have.
         shift: added to a line of the code that ran, it gives the line in the cell.
         lines: the cell as the user wrote it.
     """
 
     cell: str | None
-    file: str
+    files: tuple[str, ...]
     shift: int
     lines: tuple[str, ...]
 
@@ -98,18 +99,23 @@ class CellMap:
 
     def _enter(self, raw: str, transformed: str, cell_id: str | None) -> None:
         lines = tuple(raw.splitlines())
-        try:
-            name = self.shell.compile.get_code_name(raw, transformed, self.shell.execution_count)
-        except Exception:  # a compiler of someone else's: places are then given by file
-            name = ""
-        cell = Cell(cell_id, name, leading_blanks(lines), lines)
+        cell = Cell(cell_id, self._files(raw, transformed), leading_blanks(lines), lines)
+        names = cell.files
         if cell_id is None and self.running:
             cell = self._nested(cell)
-        if name:
-            self.by_file[name] = cell
+        self.by_file.update(dict.fromkeys(names, cell))
         if any(word in line for line in lines for word in ("%time", "%prun")):
             self.recent.append(cell)
         self.running.append(cell)
+
+    def _files(self, raw: str, transformed: str) -> tuple[str, ...]:
+        """The names the cell's code may have: IPython counts a cell before it runs, or (before 9) after."""
+        count = self.shell.execution_count
+        try:
+            names = [self.shell.compile.get_code_name(raw, transformed, number) for number in (count - 1, count)]
+        except Exception:  # a compiler of someone else's: places are then given by file
+            return ()
+        return tuple(dict.fromkeys(names))
 
     def _nested(self, cell: Cell) -> Cell:
         """A cell run by a magic of another one (``%%capture``) is a part of that."""
@@ -117,7 +123,7 @@ class CellMap:
         size = len(cell.lines)
         for start in range(len(outer.lines) - size + 1):
             if size and outer.lines[start : start + size] == cell.lines:
-                return Cell(outer.cell, outer.file, start + leading_blanks(cell.lines), outer.lines)
+                return Cell(outer.cell, outer.files, start + leading_blanks(cell.lines), outer.lines)
         return cell
 
     @property
@@ -146,12 +152,15 @@ class CellMap:
 
     def _at(self, cell: Cell, line: int) -> CellLine:
         source = cell.lines[line - 1].strip() if 0 < line <= len(cell.lines) else ""
-        return CellLine(cell.cell, self._count(cell.file), line, source)
+        return CellLine(cell.cell, self._count(*cell.files), line, source)
 
-    def _count(self, file: str) -> int | None:
+    def _count(self, *files: str) -> int | None:
         """k of ``In[k]``, as IPython writes it: two cells of one text have one file name, and the later number."""
-        label = self.shell.compile.format_code_name(file)
-        return int(label[1][3:-1]) if label is not None and label[1].startswith("In[") else None
+        for file in files:
+            label = self.shell.compile.format_code_name(file)
+            if label is not None and label[1].startswith("In["):
+                return int(label[1][3:-1])
+        return None
 
     def _older(self, filename: str) -> Cell | None:
         """A cell that ran before the extension was loaded: IPython still knows its number."""
@@ -165,7 +174,7 @@ class CellMap:
         shift = leading_blanks(lines)
         if lines[shift : shift + 1] != tuple(source[:1]):  # no history, or another cell of the same number
             lines, shift = tuple(source), 0
-        cell = self.by_file[filename] = Cell(None, filename, shift, lines)
+        cell = self.by_file[filename] = Cell(None, (filename,), shift, lines)
         return cell
 
     def _in_magic(self, filename: str, line: int, code: CodeType | None) -> CellLine | None:
@@ -175,8 +184,9 @@ class CellMap:
             for number, text in enumerate(cell.lines):
                 word = text.split()[0] if text.split() else ""
                 body = cell.lines[number + 1 :]
-                if word == whole and line <= len(body) and _mentions("\n".join(body), code):
-                    return self._at(cell, number + 1 + line)
+                skipped = leading_blanks(body)
+                if word == whole and line + skipped <= len(body) and _mentions("\n".join(body), code):
+                    return self._at(cell, number + 1 + skipped + line)
                 if line == 1 and word != whole and inline in text.split() and _mentions(text, code):
                     return self._at(cell, number + 1)
         return None

@@ -123,7 +123,7 @@ def fault_of(error: BaseException, link: str | None = None) -> Fault:
 def _users(everything: list[tuple[FrameType, int]]) -> list[tuple[FrameType, int]]:
     """The user's frames, less those that only hand a cell's body to a magic."""
     mine = []
-    for (frame, lasti), following in zip(everything, [*everything[1:], None], strict=True):
+    for (frame, lasti), following in zip(everything, [*everything[1:], None], strict=False):
         handed = following is not None and following[0].f_code.co_name == "run_cell_magic"
         if is_users(frame.f_code) and not handed:
             mine.append((frame, lasti))

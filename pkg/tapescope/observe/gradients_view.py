@@ -95,7 +95,7 @@ class GradientsView(View):
     @staticmethod
     def _made_at(parameter: Parameter, owner: Module | None) -> dict[str, Any] | None:
         site = site_of_pair(getattr(parameter, "_site", None)) or site_of_pair(getattr(owner, "_site", None))
-        return site and site.as_dict()
+        return None if site is None else site.as_dict()
 
     @property
     def model(self) -> Module | None:

@@ -41,6 +41,7 @@ class Conductor:
         self._active: list[Probe] = []
         self._stage = _OFF
         self._wake = 0.0
+        self._moving = False  # whether an optimizer's step is under way; its first one may compile for seconds
         self._handles: list[Any] = []
         self._previous = self._began = 0.0
         self._last_event = float("-inf")
@@ -162,6 +163,7 @@ class Conductor:
             _discard(events.node_done, self._node_done)
             self._each("after_backward", root)
             self._stage = _STEP
+            self._moving = False
             self._handles = [
                 register_optimizer_step_pre_hook(self._before_step),
                 register_optimizer_step_post_hook(self._after_step),
@@ -169,6 +171,7 @@ class Conductor:
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._stage == _STEP:
+            self._moving = True
             self._each("before_step", optimizer)
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -363,6 +366,8 @@ class Conductor:
     def check(self, now: float) -> None:
         """What the watchdog does, twice a second while a loop may be running."""
         quiet = now - self._last_event
+        if self._stage == _STEP and self._moving:
+            return
         if self._stage == _STEP and quiet > SETTLE:
             self._finish()
         if quiet > max(IDLE, 2 * self._longest):

@@ -113,8 +113,10 @@ def outputs_of(nodes: Iterable[Node]) -> dict[int, np.ndarray]:
                 continue
             if place == "out":
                 known.setdefault(node.seq, array)
-            elif isinstance(place, int) and place < len(node.edges) and type(node.edges[place]) is Node:
-                known.setdefault(node.edges[place].seq, array)
+            elif isinstance(place, int) and place < len(node.edges):
+                edge = node.edges[place]
+                if type(edge) is Node:
+                    known.setdefault(edge.seq, array)
     return known
 
 
@@ -171,8 +173,9 @@ class Draft:
         several = isinstance(dtype, (tuple, list))
         lengths = shape[0] if several and len(shape) else shape
         kind_of = dtype[0] if several and len(dtype) else dtype
+        at = len(self.rows)
         row = {
-            "id": len(self.rows),
+            "id": at,
             "kind": kind,
             "label": label,
             "name": None,
@@ -189,7 +192,7 @@ class Draft:
         }
         row.update(more)
         self.rows.append(row)
-        return row["id"]
+        return at
 
     def _add(self, node: Node) -> None:
         scope = self.rooms.path(node)

@@ -140,7 +140,7 @@ class Survey:
                 source = edge.node if type(edge) is Output else edge
                 if type(source) is Leaf:
                     total += self._claim_leaf_grad(source)
-                elif source is not None and id(source) not in self._nodes:
+                elif isinstance(source, Node) and id(source) not in self._nodes:
                     self._nodes.add(id(source))
                     stack.append(source)
         if holder is not None:
