@@ -325,3 +325,12 @@ def test_split_and_its_limits() -> None:
         (x * 1).split(2)[0].add_(1)
     with pytest.raises(InplaceError, match="expanded"):
         (x * 1).expand(2, 4).add_(1)
+
+
+def test_views_of_a_former_leaf_are_not_forgotten() -> None:
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    view = x[0]
+    x.requires_grad_(False)
+    with pytest.raises(InplaceError, match="view"):
+        x.mul_(w)
+    del view

@@ -154,7 +154,7 @@ def _vjp(node: Node, grad: Any, create: bool) -> list[Any]:
         if op.joint:
             raw = op.vjp(grad, [edge is not None for edge in edges], *saved, *attrs)  # type: ignore[operator]
             return [None if e is None or g is None else fit(g, e) for g, e in zip(raw, edges, strict=True)]
-        below = []
+        below: list[Any] = []
         for edge, vjp in zip(edges, op.vjp, strict=False):  # type: ignore[arg-type]
             if edge is None or vjp is None:
                 below.append(None)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, GradError, InplaceError, ShapeError
+from ..ops.compare import array as array_of
 from ..ops.record import Op, explained, ndarray, run
 from . import dtype_rules
 from .node import Leaf, Node, Output, next_sequence
@@ -40,7 +41,13 @@ def write(op: Op, x: Any, others: tuple[Any, ...], attrs: tuple[Any, ...], frame
     others = tuple(dtype_rules.operand_like(x, other, op.name) for other in others)
     array = x._array
     recording = STATE.grad and (x._edge is not None or any(o._edge is not None for o in others)) and op.differentiable
-    if STATE.grad:
+    if 0 in array.strides and array.size > 1 and x._view is not None:
+        raise InplaceError(
+            f"{op.name}_: several elements of an expanded tensor lie in one place of memory.",
+            op=op.name,
+            hint="clone() it first.",
+        )
+    if recording or (STATE.grad and x._edge is not None):
         check_writable(x, op.name)
     arrays = [o._array for o in others]
     try:
@@ -88,6 +95,12 @@ def _check_fits(op: Op, array: ndarray, out: ndarray) -> None:
 def check_writable(x: Any, name: str) -> None:
     """Refuse changes in place that the tape could not follow."""
     view = x._view
+    if x._counter is not None and x._counter.unfollowed:
+        raise InplaceError(
+            f"{name}_: the tensor had views taken while it required grad; a recorded change would not reach them.",
+            op=name,
+            hint="Do it under ts.no_grad(), or on a clone().",
+        )
     if type(x._edge) is Leaf:
         raise InplaceError(
             f"{name}_: a leaf that requires grad cannot be changed in place while operations are recorded.",
@@ -99,12 +112,6 @@ def check_writable(x: Any, name: str) -> None:
     if type(x._edge) is Output:
         raise InplaceError(
             f"{name}_: this view is one of several outputs of {view[1].name}, and cannot be changed in place.",
-            op=name,
-            hint="clone() it first.",
-        )
-    if view[1].name == "expand":
-        raise InplaceError(
-            f"{name}_: several elements of an expanded tensor lie in one place of memory.",
             op=name,
             hint="clone() it first.",
         )
@@ -216,15 +223,15 @@ def _gathered(base: ndarray, chain: Chain) -> ndarray:
 
 
 def _gather_vjp(h: Any, chain: Chain, shape: tuple[int, ...]) -> Any:
-    return run(_scatter_view, (np.zeros(shape, getattr(h, "_array", h).dtype), h), (chain,))
+    return run(_scatter_view, (np.zeros(shape, array_of(h).dtype), h), (chain,))
 
 
-_scatter_view = Op(
+_scatter_view: Op = Op(
     "view_write", _scattered,
-    (lambda g, chain: run(_scatter_view, (g, np.zeros((), getattr(g, "_array", g).dtype)), (chain,)),
+    (lambda g, chain: run(_scatter_view, (g, np.zeros((), array_of(g).dtype)), (chain,)),
      lambda g, chain: run(_gather_view, (g,), (chain,))),
 )  # fmt: skip
-_gather_view = Op("view_read", lambda base, chain, shape: _gathered(base, chain), (_gather_vjp,),
+_gather_view: Op = Op("view_read", lambda base, chain, shape: _gathered(base, chain), (_gather_vjp,),
                   rule=lambda base, chain: (chain, base.shape))  # fmt: skip
 
 

@@ -20,19 +20,19 @@ from .record import apply, apply_one, asarray, binary_method, record, reflected_
 from .state import STATE
 from .tensor import Tensor
 
-UNARY = [
+UNARY: list[Any] = [
     elementwise.neg, elementwise.abs, elementwise.sign, elementwise.floor, elementwise.ceil, elementwise.exp,
     elementwise.expm1, elementwise.log, elementwise.log1p, elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal,
     elementwise.square, elementwise.sin, elementwise.cos, activation.relu, activation.tanh, activation.sigmoid,
     compare.logical_not, compare.bitwise_not, compare.isnan, compare.isinf, compare.isfinite,
 ]  # fmt: skip
-BINARY = [
+BINARY: list[Any] = [
     elementwise.mul, elementwise.floor_divide, elementwise.remainder, elementwise.pow, elementwise.maximum,
     elementwise.minimum, elementwise.true_divide, compare.eq, compare.ne, compare.lt, compare.le, compare.gt,
     compare.ge, compare.logical_and, compare.logical_or, compare.logical_xor, compare.bitwise_and, compare.bitwise_or,
     compare.bitwise_xor, linalg.matmul,
 ]  # fmt: skip
-FUNCTIONS = [
+FUNCTIONS: list[Any] = [
     elementwise.add, elementwise.sub, elementwise.div, elementwise.clamp, elementwise.clone, activation.softmax,
     activation.log_softmax, reduce.sum, reduce.mean, reduce.prod, reduce.amax, reduce.amin, reduce.argmax, reduce.argmin,
     reduce.var, reduce.std, reduce.all, reduce.any, shape.reshape, shape.view, shape.flatten, shape.unflatten,
@@ -40,7 +40,7 @@ FUNCTIONS = [
     shape.split, shape.chunk, shape.unbind, index.masked_fill, index.index_select, index.gather, linalg.mm, linalg.bmm,
     linalg.dot, compare.equal, compare.allclose,
 ]  # fmt: skip
-OPERATORS = {
+OPERATORS: dict[str, Any] = {
     "__add__": elementwise._add, "__sub__": elementwise._sub, "__mul__": elementwise.mul, "__truediv__": elementwise.true_divide,
     "__floordiv__": elementwise.floor_divide, "__mod__": elementwise.remainder, "__pow__": elementwise.pow,
     "__matmul__": linalg.matmul, "__eq__": compare.eq, "__ne__": compare.ne, "__lt__": compare.lt, "__le__": compare.le,
@@ -48,7 +48,7 @@ OPERATORS = {
     "__xor__": compare.bitwise_xor,
 }  # fmt: skip
 REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
-INPLACE = {
+INPLACE: dict[str, Any] = {
     "add": elementwise._add, "sub": elementwise._sub, "mul": elementwise.mul, "div": elementwise.true_divide,
     "floor_divide": elementwise.floor_divide, "remainder": elementwise.remainder, "pow": elementwise.pow,
     **{f.__name__: f for f in UNARY if f.__name__ not in ("isnan", "isinf", "isfinite", "sign")},
@@ -60,14 +60,15 @@ INPLACE_OPERATORS = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv":
 
 def extreme(name: str) -> Any:
     """``max`` and ``min``: of all, along a dimension (values and indices), or of two tensors."""
-    of_all, of_two = (reduce.amax, elementwise.maximum) if name == "max" else (reduce.amin, elementwise.minimum)
+    of_two: Any = elementwise.maximum if name == "max" else elementwise.minimum
+    of_all = reduce.amax_op if name == "max" else reduce.amin_op
     result = reduce.max_result if name == "max" else reduce.min_result
 
     def function(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
         if isinstance(dim, Tensor) or other is not None:
             return ops_record._entry(of_two.op, (input, dim if other is None else other), (), 2)
         if dim is None:
-            return apply_one(reduce.amax_op if name == "max" else reduce.amin_op, input, (None, False), 2)
+            return apply_one(of_all, input, (None, False), 2)
         values, places = reduce.extreme(name, input, dim, keepdim)
         return result(values, wrap(places))
 
@@ -281,6 +282,7 @@ def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor
 
 def attach() -> None:
     """Put all methods on Tensor."""
+    function: Any
     for function in UNARY:
         setattr(Tensor, function.__name__, unary_method(function))
     for function in BINARY:
@@ -311,13 +313,14 @@ def attach() -> None:
         setattr(Tensor, method.__name__, method)
     for name, of in INPLACE_OPERATORS.items():
         setattr(Tensor, f"__{name}__", getattr(Tensor, of))
+    tensor: Any = Tensor
     more: dict[str, Any] = {
-        "__neg__": Tensor.neg, "__abs__": Tensor.abs, "__invert__": Tensor.bitwise_not, "__pos__": lambda self: self,
-        "negative": Tensor.neg, "absolute": Tensor.abs, "divide": Tensor.div, "multiply": Tensor.mul,
-        "subtract": Tensor.sub, "clip": Tensor.clamp, "greater": Tensor.gt, "less": Tensor.lt, "max": max, "min": min,
+        "__neg__": tensor.neg, "__abs__": tensor.abs, "__invert__": tensor.bitwise_not, "__pos__": lambda self: self,
+        "negative": tensor.neg, "absolute": tensor.abs, "divide": tensor.div, "multiply": tensor.mul,
+        "subtract": tensor.sub, "clip": tensor.clamp, "greater": tensor.gt, "less": tensor.lt, "max": max, "min": min,
         "T": stack_dims("T"), "mT": stack_dims("mT"), "uniform_": _random_in_place("uniform_", 0, 1),
         "normal_": _random_in_place("normal_", 0, 1), "squeeze_": _view_in_place("squeeze"),
-        "unsqueeze_": _view_in_place("unsqueeze"), "swapaxes": Tensor.transpose, "where": _where_method,
+        "unsqueeze_": _view_in_place("unsqueeze"), "swapaxes": tensor.transpose, "where": _where_method,
     }  # fmt: skip
     kinds = {"float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16,
              "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,

@@ -144,10 +144,11 @@ class Counter:
         stamp: sequence number of the last change in place; a value saved before it is stale. No version needs saving.
         count: how many changes there were (``tensor._version``).
         site: code, offset and tag of the last change.
-        views: the differentiable views, weakly, in the order they were made.
+        views: the views, weakly, in the order they were made.
+        unfollowed: there may be views that are not in the list, made while the memory was a leaf's.
     """
 
-    __slots__ = ("count", "room", "site", "stamp", "views")
+    __slots__ = ("count", "room", "site", "stamp", "unfollowed", "views")
 
     def __init__(self) -> None:
         self.stamp = 0
@@ -155,6 +156,7 @@ class Counter:
         self.site: tuple[CodeType, int, Tag | None] | None = None
         self.views: list[weakref.ref[Tensor]] = []
         self.room = 8
+        self.unfollowed = False
 
     def sweep(self) -> None:
         """Forget the views that are gone; to be called whenever there is no ``room`` left, which then doubles."""

@@ -19,7 +19,7 @@ from ..errors import DtypeError, TapescopeError
 from ..ops import record as ops_record
 from ..ops.record import Op, explained, ndarray, run_bare
 from . import events
-from .node import Counter, Node, Output, next_sequence
+from .node import Counter, Leaf, Node, Output, next_sequence
 from .state import STATE
 
 new = object.__new__
@@ -128,7 +128,7 @@ def apply_one(op: Op, input: Any, arguments: tuple[Any, ...] = (), depth: int = 
     except (ValueError, IndexError, TypeError) as error:
         raise explained(op, (array,), arguments, error, (edge,)) from None
     if op.view:
-        return view_of(op, input, out, attrs, sys._getframe(depth))
+        return (views_of if op.outputs else view_of)(op, input, out, attrs, sys._getframe(depth))
     if type(out) is not ndarray:
         out = asarray(out)
     if edge is None or not op.differentiable or not STATE.grad:
@@ -164,7 +164,7 @@ def _forward(
         raise explained(op, shown, arguments, error, edges) from None
 
 
-def saved_by(op: Op, inputs: Sequence[Any], out: Any, edges: Sequence[Any]) -> tuple[Any, ...]:
+def saved_by(op: Op, inputs: Any, out: Any, edges: Sequence[Any]) -> tuple[Any, ...]:
     """What the node keeps for backward: only what the gradients that are wanted need."""
     saves, uses = op.saves, op.uses
     if uses is None:
@@ -178,13 +178,11 @@ def saved_by(op: Op, inputs: Sequence[Any], out: Any, edges: Sequence[Any]) -> t
 
 
 def view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameType) -> Any:
-    """A tensor around a view (a tuple of them for ops of several outputs): it shares the counter of its base.
+    """A tensor around a view: it shares the counter of its base.
 
     Does what :func:`record` does, in one function, because views are as frequent as they are short.
     """
     edge = base._edge
-    if op.outputs:
-        return _views_of(op, base, out, attrs, frame, edge if STATE.grad else None)
     t = new(Tensor)
     t._array = out
     t._grad = t._site = None
@@ -207,10 +205,11 @@ def view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameTyp
     if owner is memory or (owner is not None and owner is memory.base):
         t._counter = counter = base._counter or counter_of(base)
         t._view = (base, op, attrs)
-        counter.room -= 1
-        if not counter.room:
-            counter.sweep()
-        counter.views.append(ref(t))
+        if type(edge) is not Leaf:  # nothing in the memory of a leaf that requires grad changes while recording
+            counter.room -= 1
+            if not counter.room:
+                counter.sweep()
+            counter.views.append(ref(t))
     else:  # NumPy had to copy
         t._counter = t._view = None
     if _RECORDED and node is not None:
@@ -221,7 +220,9 @@ def view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameTyp
     return t
 
 
-def _views_of(op: Op, base: Any, outs: Any, attrs: tuple[Any, ...], frame: FrameType, edge: Any) -> tuple[Any, ...]:
+def views_of(op: Op, base: Any, outs: Any, attrs: tuple[Any, ...], frame: FrameType) -> tuple[Any, ...]:
+    """Tensors around the views that an op of several outputs gives: one node, whose outputs are numbered."""
+    edge = base._edge if STATE.grad else None
     results = []
     node: Any = None
     for k, out in enumerate(outs):
@@ -364,8 +365,9 @@ def binary_method(function: Callable[..., Any]) -> Callable[..., Any]:
             out = asarray(out)
         if (edge is None and edge_other is None) or not differentiable or not STATE.grad:
             return wrap(out)
+        saved: tuple[Any, ...] = ()
         if plain:
-            saved = ()
+            pass
         elif crosswise:
             saved = (None if edge_other is None else self, None if edge is None else other)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .record import _CREATED, apply_one, bind, counter_of, ndarray, new, notify,
 from .text import tensor_text
 
 
-class Size(tuple):  # type: ignore[type-arg]
+class Size(tuple):
     """The shape of a tensor: a tuple of integers."""
 
     __slots__ = ()
@@ -60,6 +60,32 @@ class Tensor:
     _counter: Any
     _view: Any
     _site: Any
+
+    if TYPE_CHECKING:  # what methods.py attaches
+
+        def __getattr__(self, name: str) -> Any: ...
+
+        __add__: Any
+        __sub__: Any
+        __mul__: Any
+        __truediv__: Any
+        __floordiv__: Any
+        __mod__: Any
+        __pow__: Any
+        __matmul__: Any
+        __radd__: Any
+        __rsub__: Any
+        __rmul__: Any
+        __rtruediv__: Any
+        __rpow__: Any
+        __neg__: Any
+        __invert__: Any
+        __and__: Any
+        __or__: Any
+        __lt__: Any
+        __le__: Any
+        __gt__: Any
+        __ge__: Any
 
     def __new__(cls, *data: Any, device: Any = None) -> Any:
         require(device)
@@ -173,6 +199,8 @@ class Tensor:
             if not self.is_leaf:
                 raise GradError("requires_grad: only a leaf can stop requiring grad.", hint="Use detach().")
             self._edge = None
+            if self._counter is not None:
+                self._counter.unfollowed = True  # its views were not kept account of: see view_of
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set :attr:`requires_grad`. Returns the tensor."""

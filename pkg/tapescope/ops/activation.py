@@ -139,7 +139,7 @@ def _gelu_second(h: Any, g: Any, x: Any) -> Any:
     return h * g * ((2 - x * x) * exp(x * x * -0.5) * _DENSITY)
 
 
-_gelu_backward = Op("gelu_backward", _gelu_exact_vjp, (lambda h, g, x: run(_gelu_backward, (h, x)), _gelu_second),
+_gelu_backward: Op = Op("gelu_backward", _gelu_exact_vjp, (lambda h, g, x: run(_gelu_backward, (h, x)), _gelu_second),
                     saves=(0, 1), result="float", names=("grad", "input"))  # fmt: skip
 _gelu = Op("gelu", _gelu_exact, (lambda g, x: run(_gelu_backward, (g, x)),), saves=(0,), result="float")
 

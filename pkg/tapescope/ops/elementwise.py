@@ -187,7 +187,7 @@ Example:
 """,
 )
 
-sign = unary(
+sign: Any = unary(
     "sign",
     np.sign,
     lambda g: g * 0,
@@ -201,7 +201,7 @@ Example:
 """,
 )
 
-floor = unary(
+floor: Any = unary(
     "floor",
     np.floor,
     lambda g: g * 0,
@@ -377,7 +377,7 @@ Example:
 """,
 )
 
-cos = unary(
+cos: Any = unary(
     "cos",
     np.cos,
     lambda g, x: -g * sin(x),

@@ -168,8 +168,15 @@ def _explain_linear(x: Any, weight: Any, bias: Any) -> tuple[str, Sequence[int |
     return f"a bias of shape {np.shape(bias)} does not fit a weight of shape {w}.", (None, 0, 0)
 
 
-_linear_op = Op("linear", _linear, (_linear_dx, _linear_dw, lambda g, x, weight: g), saves=(0, 1), uses=((1,), (0,)), explain=_explain_linear,
-                names=("input", "weight", "bias"))  # fmt: skip
+_linear_op = Op(
+    "linear",
+    _linear,
+    (_linear_dx, _linear_dw, lambda g, x, weight: g),
+    saves=(0, 1),
+    uses=((1,), (0,)),
+    explain=_explain_linear,
+    names=("input", "weight", "bias"),
+)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

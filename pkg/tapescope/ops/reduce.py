@@ -14,6 +14,9 @@ from .context import composite
 from .elementwise import cast, sqrt
 from .record import Op, axes_of, axis_of, run, run_one, through_float32
 
+_plus: Any = np.add.reduce  # NumPy's stubs do not take its arguments by position, which is how they are fast
+_times: Any = np.multiply.reduce
+
 
 def restore(g: Any, axes: tuple[int, ...] | None, keepdim: bool, shape: tuple[int, ...]) -> Any:
     """A reduced gradient with its reduced dimensions put back as ones, so that it broadcasts against the input."""
@@ -44,7 +47,7 @@ def total(x: np.ndarray) -> Any:
     """The sum of all elements of a floating-point array."""
     size, kind = x.size, x.dtype.char
     if size > _SMALL or kind not in "fd" or not x.flags.c_contiguous:
-        return np.add.reduce(x, None, np.float32).astype(x.dtype) if x.dtype.itemsize == 2 else np.add.reduce(x, None)
+        return _plus(x, None, np.float32).astype(x.dtype) if x.dtype.itemsize == 2 else _plus(x, None)
     ones = _ONES.get((size, kind))
     if ones is None:
         ones = _ONES[size, kind] = np.ones(size, kind)
@@ -53,10 +56,10 @@ def total(x: np.ndarray) -> Any:
 
 def _sum(x: np.ndarray, axes: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     if x.dtype.char in "fdFD":
-        return total(x) if axes is None and not keepdim else np.add.reduce(x, axes, None, None, keepdim)
+        return total(x) if axes is None and not keepdim else _plus(x, axes, None, None, keepdim)
     if x.dtype.kind in "bui":
-        return np.add.reduce(x, axes, np.int64, keepdims=keepdim)
-    return np.add.reduce(x, axes, np.float32, keepdims=keepdim).astype(x.dtype)  # half precision sums in float32
+        return _plus(x, axes, np.int64, keepdims=keepdim)
+    return _plus(x, axes, np.float32, keepdims=keepdim).astype(x.dtype)  # half precision sums in float32
 
 
 _sum_op = Op("sum", _sum, (_spread,), rule=_rule("sum"))
@@ -89,8 +92,8 @@ def _mean(x: np.ndarray, axes: Any, keepdim: bool, shape: tuple[int, ...]) -> An
         )
     count = _count(shape, axes) or np.nan
     if x.dtype.itemsize == 2:
-        return (np.add.reduce(x, axes, np.float32, keepdims=keepdim) / np.float32(count)).astype(x.dtype)
-    whole = total(x) if axes is None and not keepdim else np.add.reduce(x, axes, None, None, keepdim)
+        return (_plus(x, axes, np.float32, keepdims=keepdim) / np.float32(count)).astype(x.dtype)
+    whole = total(x) if axes is None and not keepdim else _plus(x, axes, None, None, keepdim)
     return whole / x.dtype.type(count)
 
 
@@ -114,7 +117,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
 
 def _prod(x: np.ndarray, axes: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
     kind = np.int64 if x.dtype.kind in "bui" else x.dtype
-    return np.multiply.reduce(x, axes, kind, keepdims=keepdim)
+    return _times(x, axes, kind, keepdims=keepdim)
 
 
 def _prod_vjp(g: Any, x: Any, axes: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
@@ -129,7 +132,8 @@ def _prod_vjp(g: Any, x: Any, axes: Any, keepdim: bool, shape: tuple[int, ...]) 
 
 def _products_of_others(x: Any, axis: int) -> Any:
     pieces = shapes.unbind(x, axis)
-    left, right = [], []
+    left: list[Any] = []
+    right: list[Any] = []
     for source, into in ((pieces, left), (pieces[::-1], right)):
         running = None
         for piece in source:
@@ -236,8 +240,8 @@ _unpick_op = Op("unpick", _unpick, (_unpick_vjp, None), saves=(1,))
 _pick_op = Op("pick", lambda x, places, axis, keepdim, shape: _pick(x, places, axis, keepdim), (_place, None), saves=(1,),
               rule=lambda x, places, axis, keepdim: (axis, keepdim, x.shape))  # fmt: skip
 
-max_result = namedtuple("max", ["values", "indices"])
-min_result = namedtuple("min", ["values", "indices"])
+max_result: Any = namedtuple("max", ["values", "indices"])  # type: ignore[name-match]
+min_result: Any = namedtuple("min", ["values", "indices"])  # type: ignore[name-match]
 
 
 def _extreme_along(name: str, input: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
@@ -304,7 +308,7 @@ def _var(x: np.ndarray, axes: Any, keepdim: bool, shape: tuple[int, ...], correc
         )
     centred = x - x.mean(axes, keepdims=True)
     free = _count(shape, axes) - correction
-    total = np.add.reduce(centred * centred, axes, keepdims=keepdim)
+    total = _plus(centred * centred, axes, keepdims=keepdim)
     return total / x.dtype.type(free) if free > 0 else total * x.dtype.type(np.nan)
 
 
