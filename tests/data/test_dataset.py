@@ -21,6 +21,8 @@ from tapescope.utils.data import (
     random_split,
 )
 
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 
 def generator(seed=0):
     return ts.Generator().manual_seed(seed)
@@ -139,7 +141,7 @@ def plain(value):
 
 @pytest.mark.parametrize("batch", BATCHES, ids=str)
 def test_collate_equals_pytorch(batch):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     assert plain(default_collate(batch)) == plain(torch.utils.data.default_collate(batch))
 
 

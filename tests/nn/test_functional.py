@@ -7,6 +7,8 @@ import tapescope.nn.functional as F
 from tapescope import errors, nn
 from tapescope.autograd import gradcheck, gradgradcheck
 
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 X = np.array([[0.5, -1.25, 2.0, 0.1], [-0.75, 0.3, -2.5, 1.0], [0.0, 3.0, -0.2, 0.6]])
 T = np.array([[0.1, -1.0, 2.6, 0.0], [-0.7, 1.3, 0.5, 1.2], [0.4, 2.0, -0.3, -0.6]])
 P = 1 / (1 + np.exp(-X))
@@ -51,7 +53,7 @@ def value_and_gradient(function, tensor, x, *rest, **options):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_equal_pytorch(name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     layer, twin = getattr(nn, name)(**LAYERS[name]), getattr(torch.nn, name)(**LAYERS[name])
     assert repr(layer) == repr(twin)
     for ours, theirs in zip(value_and_gradient(layer, ts.tensor, X), value_and_gradient(twin, torch.tensor, X), strict=True):
@@ -60,7 +62,7 @@ def test_layers_equal_pytorch(name):
 
 @pytest.mark.parametrize(("name", "x", "target", "options"), LOSSES)
 def test_losses_equal_pytorch(name, x, target, options):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     ours = value_and_gradient(getattr(F, name), ts.tensor, x, target, **options)
     theirs = value_and_gradient(getattr(torch.nn.functional, name), torch.tensor, x, target, **options)
     for a, b in zip(ours, theirs, strict=True):
@@ -90,7 +92,7 @@ CLASSES = {
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_loss_modules_equal_pytorch(name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     options, x, target = CLASSES[name]
     made = []
     for lib, tensor in ((nn, ts.tensor), (torch.nn, torch.tensor)):
@@ -108,7 +110,7 @@ def test_binary_cross_entropy_at_its_ends():
 
 
 def test_linear_equals_pytorch():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     layer, twin = nn.Linear(4, 3), torch.nn.Linear(4, 3)
     layer.load_state_dict({k: ts.tensor(v.numpy()) for k, v in twin.state_dict().items()})
     x = X.astype(np.float32)

@@ -8,6 +8,8 @@ import pytest
 import tapescope as ts
 from tapescope import errors, nn
 
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 
 class Net(nn.Module):
     def __init__(self):
@@ -25,7 +27,7 @@ class Net(nn.Module):
 
 
 def torch_net():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
 
     class Net(torch.nn.Module):
         def __init__(self):
@@ -242,7 +244,7 @@ def hooked_gradients(lib, tensor):
 def test_backward_hooks_equal_pytorch():
     ours = hooked_gradients(nn, ts.tensor)
     assert ours == ([([[8.0, 12.0]], [[2.0, 2.0]])], [[80.0, 120.0]], [[2.0, -2.0], [2.0, -2.0]])
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     assert ours == hooked_gradients(torch.nn, torch.tensor)
 
 

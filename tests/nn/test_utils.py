@@ -6,6 +6,8 @@ import tapescope as ts
 from tapescope import errors, nn
 from tapescope.nn import utils
 
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 
 def with_gradients(lib=nn, tensor=ts.tensor, scale=1.0):
     parameters = [lib.Parameter(tensor(v)) for v in ([1.0, 2.0], [[3.0]], [4.0])]
@@ -17,7 +19,7 @@ def with_gradients(lib=nn, tensor=ts.tensor, scale=1.0):
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
 @pytest.mark.parametrize("limit", [1.0, 100.0])
 def test_clip_grad_norm_equals_pytorch(norm_type, limit):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     ours, theirs = with_gradients(), with_gradients(torch.nn, torch.tensor)
     total = utils.clip_grad_norm_(ours, limit, norm_type)
     assert total.item() == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, limit, norm_type).item(), rel=1e-6)

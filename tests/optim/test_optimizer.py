@@ -5,6 +5,8 @@ import pytest
 import tapescope as ts
 from tapescope import errors, nn, optim
 
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 
 def parameters(n=2):
     return [nn.Parameter(ts.full((2,), float(i + 1))) for i in range(n)]
@@ -99,7 +101,7 @@ def test_state_dict_goes_on_as_if_nothing_happened(make):
 
 
 def test_state_dict_keys_equal_pytorch():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     for name, options in (("SGD", {"momentum": 0.9}), ("Adam", {"amsgrad": True}), ("AdamW", {})):
         states = []
         for lib, tensor in ((optim, ts.tensor), (torch.optim, torch.tensor)):

@@ -5,6 +5,9 @@ import pytest
 import tapescope as ts
 from tapescope import config, optim
 
+WITH_NUMBA = "compares the compiled kernels with NumPy: pip install numba"
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 START = np.array([[1.0, -2.0, 0.5], [0.1, 3.0, -0.7]])
 CASES = {
     "sgd": ("SGD", {"lr": 0.1}),
@@ -46,7 +49,7 @@ def ours(case, dtype="float64"):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equal_to_pytorch(case, dtype):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
     theirs = trajectory(torch.optim, torch.tensor, *CASES[case], dtype)
     tolerance = {"rtol": 2e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-13}
     np.testing.assert_allclose(ours(case, dtype), theirs, **tolerance)
@@ -55,7 +58,7 @@ def test_equal_to_pytorch(case, dtype):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_numpy_and_compiled_paths_agree_to_the_bit(case, dtype, monkeypatch):
-    pytest.importorskip("numba")
+    pytest.importorskip("numba", reason=WITH_NUMBA)
     compiled = ours(case, dtype)
     monkeypatch.setattr(config, "jit", "off")
     assert np.array_equal(compiled, ours(case, dtype))

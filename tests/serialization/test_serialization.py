@@ -12,6 +12,9 @@ import tapescope as ts
 from tapescope import errors, nn, optim
 from tapescope.errors import CheckpointError
 
+WITH_SAFETENSORS = "compares with the reference implementation: pip install safetensors"
+WITH_TORCH = "compares with PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
 
 def same(a, b):
     if isinstance(a, ts.Tensor):
@@ -99,7 +102,7 @@ def test_shared_tensors_are_stored_once_and_stay_shared(path):
 
 
 def test_the_safetensors_package_reads_and_writes_the_same(path):
-    reference = pytest.importorskip("safetensors.numpy")
+    reference = pytest.importorskip("safetensors.numpy", reason=WITH_SAFETENSORS)
     tensors = {"b": ts.randn(3, 2), "a": ts.arange(3), "c": ts.ones(1, dtype=ts.float16)}
     ts.save(tensors, path)
     loaded = reference.load_file(path)
@@ -110,8 +113,8 @@ def test_the_safetensors_package_reads_and_writes_the_same(path):
 
 
 def test_pytorchs_safetensors_files(path):
-    torch = pytest.importorskip("torch")
-    reference = pytest.importorskip("safetensors.torch")
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
+    reference = pytest.importorskip("safetensors.torch", reason=WITH_SAFETENSORS)
     net = torch.nn.Linear(3, 2).to(torch.bfloat16)
     reference.save_file(net.state_dict(), path)
     loaded = ts.load(path)

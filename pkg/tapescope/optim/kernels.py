@@ -14,12 +14,19 @@ import numpy as np
 
 from ..backends import jit
 
+_quietly = np.errstate(all="ignore")  # gradients that are not finite pass on without a word, as in the compiled rules
+
 
 def update_sgd(p: np.ndarray, g: np.ndarray, c: np.ndarray) -> None:
     """`p -= lr * d` in place, where `d = sign * g + decay * p`; c = (lr, decay, sign)."""
     if _compiles(p, g):
         _sgd(p.reshape(-1), g.reshape(-1), c)
-        return
+    else:
+        _sgd_numpy(p, g, c)
+
+
+@_quietly
+def _sgd_numpy(p: np.ndarray, g: np.ndarray, c: np.ndarray) -> None:
     lr, decay, sign = c
     d = g * sign
     if decay != 0:
@@ -35,7 +42,12 @@ def update_momentum(p: np.ndarray, g: np.ndarray, m: np.ndarray, c: np.ndarray, 
     """
     if _compiles(p, g, m):
         _momentum(p.reshape(-1), g.reshape(-1), m.reshape(-1), c, nesterov)
-        return
+    else:
+        _momentum_numpy(p, g, m, c, nesterov)
+
+
+@_quietly
+def _momentum_numpy(p: np.ndarray, g: np.ndarray, m: np.ndarray, c: np.ndarray, nesterov: bool) -> None:
     lr, decay, sign, carry, damped, momentum = c
     d = g * sign
     if decay != 0:
@@ -53,13 +65,18 @@ def update_adam(
     c = (1 - beta1, beta2, 1 - beta2, sqrt(correction2), eps, -lr / correction1, decay, sign), where decay is the L2
     factor, or with `decoupled` the factor 1 - lr * weight_decay on the parameter.
     """
-    if _compiles(p, g, m, v) and (top is None or top.flags.carray):
-        flat = p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1)
-        if top is None:
-            _adam(*flat, c, decoupled)
-        else:
-            _amsgrad(*flat, top.reshape(-1), c, decoupled)
-        return
+    if not _compiles(p, g, m, v) or (top is not None and not top.flags.carray):
+        _adam_numpy(p, g, m, v, top, c, decoupled)
+    elif top is None:
+        _adam(p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1), c, decoupled)
+    else:
+        _amsgrad(p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1), top.reshape(-1), c, decoupled)
+
+
+@_quietly
+def _adam_numpy(
+    p: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, top: np.ndarray | None, c: np.ndarray, decoupled: bool
+) -> None:
     w1, b2, w2, root, eps, step, decay, sign = c
     d = g * sign
     if decoupled:
