@@ -78,8 +78,7 @@ class Link:
         self._sent_at = float("-inf")
         self._in_flight: int | None = None
         self._waiting = False
-        self._state = view.state
-        self._shown: Any = None
+        self._state, self._revision = view.state, view.revision
         self.widget = widget_class()(snapshot=view.snapshot(), history=_bytes(view))
         self.widget.on_msg(self._heard)
         view.listeners.append(self.frame)
@@ -96,7 +95,9 @@ class Link:
             if view.state != self._state:
                 self._state = view.state
                 self.widget.send({"type": "state", "state": view.state})
-            if self._in_flight is not None and began - self._sent_at < LOST:
+            if view.revision == self._revision:
+                self._keep()  # nothing but the state is new
+            elif self._in_flight is not None and began - self._sent_at < LOST:
                 self._waiting = True
                 self._keep()
             else:
@@ -110,7 +111,7 @@ class Link:
 
     def _send(self) -> None:
         snapshot, history = self._keep()
-        self._waiting = False
+        self._waiting, self._revision = False, self.view.revision
         self._in_flight, self._sent_at = snapshot["seq"], time.perf_counter()
         self.sent += 1
         self.widget.send({"type": "frame", "snapshot": snapshot}, buffers=[history])

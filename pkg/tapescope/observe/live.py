@@ -63,7 +63,8 @@ class Conductor:
             self.probes.append(probe)
             probe.view.closers.append(self.remove)
             self._give_up()
-            self._plan(self.clock())
+            self._last_event = self.clock()
+            self._plan(self._last_event)
             self._watch()
         self._changed()
 

@@ -39,6 +39,7 @@ class View:
         self.listeners: list[Callable[[View], Any]] = []
         self.closers: list[Callable[[View], Any]] = []
         self.lock = threading.RLock()
+        self.revision = 0  # how often there was something new, apart from the state
         self._seq = 0
         self._message: dict[str, Any] = {}
         self._history: np.ndarray | None = None
@@ -98,6 +99,7 @@ class View:
         """Make this the newest state and tell who listens."""
         with self.lock:
             self._seq += 1
+            self.revision += 1
             self._message, self._history = message, history
         self.tell()
 
