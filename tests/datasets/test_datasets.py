@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tapescope as ts
 from tapescope import datasets, errors
-from tapescope.utils.data import DataLoader, Subset, default_collate
+from tapescope.utils.data import DataLoader, Dataset, Subset, default_collate
 
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 FILE = Path(datasets.__file__).parent / "data" / "digits.npz"
@@ -26,7 +26,7 @@ def test_the_file_is_small_attributed_and_unchanged():
 
 def test_digits():
     data = datasets.digits()
-    assert len(data) == 1797 and data.images.shape == (1797, 8, 8) and data.images.dtype is ts.float32
+    assert isinstance(data, Dataset) and len(data) == 1797 and data.images.shape == (1797, 8, 8) and data.images.dtype is ts.float32
     assert data.labels.dtype is ts.int64 and sorted(set(data.labels.tolist())) == list(range(10))
     assert (data.images.min().item(), data.images.max().item()) == (0.0, 1.0) and data.classes[3] == "3"
     image, label = data[5]

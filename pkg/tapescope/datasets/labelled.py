@@ -1,6 +1,6 @@
 """What the data sets here share: inputs with a label each, by index, in batches, and split in two.
 
-A `DataLoader` takes them as it takes any data set. Invariant: a split is fixed by its seed alone.
+Invariant: a split is fixed by its seed alone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Self
 import numpy as np
 
 from ..autograd import Tensor
+from ..utils.data import Dataset
 
 
-class Labelled:
+class Labelled(Dataset):
     """Inputs and labels of equal length; sample i is the pair (inputs[i], labels[i])."""
 
     def __init__(self, inputs: Tensor, labels: Tensor):
