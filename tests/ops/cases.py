@@ -88,6 +88,11 @@ def _nll(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     return -np.mean(x[np.arange(len(t)), t])
 
 
+def _smooth(x: np.ndarray, t: np.ndarray, e: float) -> np.ndarray:
+    q = np.eye(x.shape[1])[t] * (1 - e) + e / x.shape[1]
+    return -(np.log(_softmax(x, 1)) * q).sum(1).mean()
+
+
 def _prod_keep(x: np.ndarray, d: Any, k: bool) -> Any:
     return np.prod(x, d, keepdims=k)
 
@@ -194,5 +199,9 @@ CASES: list[Case] = [
          lambda x, t: -np.log(_softmax(x, 1))[np.arange(5), t], kwargs={"reduction": "none"}),
     Case("nn.functional.cross_entropy", (anything((5, 4)), classes((5,), 4)),
          lambda x, t: -np.log(_softmax(x, 1))[np.arange(5), t][t != 1].sum(), kwargs={"reduction": "sum", "ignore_index": 1}),
+    Case("nn.functional.cross_entropy", (anything((5, 4)), classes((5,), 4)), lambda x, t: _smooth(x, t, 0.1),
+         kwargs={"label_smoothing": 0.1}),
+    Case("nn.functional.cross_entropy", (anything((4, 3, 2)), classes((4, 2), 3)), lambda x, t: _nll(
+         np.log(_softmax(x, 1)).transpose(0, 2, 1).reshape(8, 3), t.reshape(8))),
     Case("nn.functional.nll_loss", (anything((5, 4)), classes((5,), 4)), _nll),
 ]  # fmt: skip

@@ -98,7 +98,7 @@ def apply(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...] = (), dept
             edges.append(None)
     if not tensors:
         return _apply_bare(op, inputs, arguments)
-    if op.explain is ops_record.explain_broadcast or op.variadic:
+    if op.promotes is not None:
         mixed = _unify(op, inputs, arrays, edges)
         if mixed is not None:
             return apply(op, mixed, arguments, depth + 1)
@@ -284,7 +284,7 @@ def as_operand(value: Any, op: str) -> Any:
 
 def _unify(op: Op, inputs: tuple[Any, ...], arrays: list[Any], edges: list[Any]) -> tuple[Any, ...] | None:
     """The inputs in one dtype; None where they are so already. ``arrays`` gets plain numbers as NumPy takes them."""
-    first = 1 if op.name == "where" else 0
+    first = op.promotes or 0
     values = [as_operand(v, op.name) for v in inputs[first:]]
     kind = dtypes.result_type(*[_rank(v) for v in values])
     if op.result == "float" and kind.category < dtypes.FLOAT:
@@ -354,7 +354,7 @@ def binary_method(function: Callable[..., Any]) -> Callable[..., Any]:
             if a.dtype is not b.dtype or (makes_float and a.dtype.kind in "biu"):
                 return apply(op, (self, other), (), 2)
         except AttributeError:
-            if edge is None or type(other) not in _NUMBERS or not differentiable:
+            if edge is None or type(other) not in _NUMBERS or not differentiable or a.dtype.char not in _NATIVE:
                 return apply(op, (self, other), (), 2) if _known(other) else NotImplemented
             b, edge_other = other, None
         try:
@@ -377,6 +377,7 @@ def binary_method(function: Callable[..., Any]) -> Callable[..., Any]:
     return _named(method, function)
 
 
+_NATIVE = "fdeFD"  # the floats that NumPy itself knows: beside them a Python number has no say in the dtype
 _NUMBERS = frozenset((float, int))  # a bool lifts nothing either, but is rare
 
 

@@ -398,6 +398,7 @@ Example:
 
 _where = Op(
     "where", np.where, (None, lambda g, c: where(c, g, 0.0), lambda g, c: where(c, 0.0, g)), saves=(0,),
+    promotes=1,
     names=("condition", "input", "other"), explain=lambda c, x, y: record.explain_broadcast(np.broadcast_arrays(c, x)[0], y)
 )  # fmt: skip
 

@@ -12,8 +12,9 @@ from ..errors import DtypeError, IndexingError, ShapeError
 from .activation import log_softmax, softmax
 from .compare import array
 from .context import composite
+from .elementwise import where
 from .index import gather
-from .record import Op, ndarray, run
+from .record import Op, ndarray, run, through_float32
 from .reduce import mean, sum
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -53,63 +54,78 @@ def _check_target(name: str, x: Any, target: Any, ignore_index: int) -> None:
 
 
 # -- cross entropy of (N, C) logits: forward and gradient one pass each ----------------------------------------------
+# With label smoothing e the target is (1 - e) * one_hot + e / C, and the loss log-sum-exp minus its mean of the logits.
 
 
 @jit.kernel
-def _cross_entropy_kernel(x: Any, target: Any, ignore: Any, losses: Any) -> Any:
+def _cross_entropy_kernel(x: Any, target: Any, ignore: Any, smoothing: Any, losses: Any) -> Any:
     total, count = 0.0, 0
+    classes = x.shape[1]
     for i in range(x.shape[0]):
         t = target[i]
         losses[i] = 0.0
         if t == ignore:
             continue
         top = x[i, 0]
-        for j in range(1, x.shape[1]):
+        for j in range(1, classes):
             top = max(top, x[i, j])
-        mass = 0.0
-        for j in range(x.shape[1]):
+        mass, all_logits = 0.0, 0.0
+        for j in range(classes):
             mass += math.exp(x[i, j] - top)
-        losses[i] = math.log(mass) + top - x[i, t]
+            all_logits += x[i, j]
+        losses[i] = math.log(mass) + top - (1 - smoothing) * x[i, t]
+        if smoothing > 0:
+            losses[i] -= smoothing * all_logits / classes
         total += losses[i]
         count += 1
     return total, count
 
 
 @jit.kernel
-def _cross_entropy_vjp_kernel(scale: Any, x: Any, target: Any, ignore: Any, out: Any) -> None:
+def _cross_entropy_vjp_kernel(scale: Any, x: Any, target: Any, ignore: Any, smoothing: Any, out: Any) -> None:
+    classes = x.shape[1]
     for i in range(x.shape[0]):
         t = target[i]
         if t == ignore:
-            for j in range(x.shape[1]):
+            for j in range(classes):
                 out[i, j] = 0.0
             continue
         top = x[i, 0]
-        for j in range(1, x.shape[1]):
+        for j in range(1, classes):
             top = max(top, x[i, j])
         mass = 0.0
-        for j in range(x.shape[1]):
+        for j in range(classes):
             out[i, j] = math.exp(x[i, j] - top)
             mass += out[i, j]
         share = scale[i] / mass
-        for j in range(x.shape[1]):
-            out[i, j] *= share
-        out[i, t] -= scale[i]
+        even = scale[i] * smoothing / classes
+        for j in range(classes):
+            out[i, j] = out[i, j] * share - even
+        out[i, t] -= scale[i] * (1 - smoothing)
 
 
 def _compiled(x: ndarray) -> bool:
     return x.dtype.char in "fd" and x.shape[1] > 0 and jit.available()
 
 
-def _cross_entropy(x: ndarray, target: ndarray, ignore: int, reduction: str) -> Any:
+def _targets(x: ndarray, target: ndarray, smoothing: float) -> ndarray:
+    """The distribution that each row is compared with."""
+    one_hot = (np.arange(x.shape[1]) == target[:, None]).astype(x.dtype)
+    return one_hot * (1 - smoothing) + smoothing / x.shape[1] if smoothing else one_hot
+
+
+@through_float32
+def _cross_entropy(x: ndarray, target: ndarray, ignore: int, reduction: str, smoothing: float) -> Any:
     if _compiled(x):
         losses = np.empty(x.shape[0], x.dtype)
-        total, count = _cross_entropy_kernel(x, target, ignore, losses)
+        total, count = _cross_entropy_kernel(x, target, ignore, smoothing, losses)
     else:
         top = x.max(1, keepdims=True)
-        kept = target != ignore
-        rows = np.arange(x.shape[0])
-        losses = np.log(np.exp(x - top).sum(1)) + top[:, 0] - x[rows, np.where(kept, target, 0)]
-        losses = losses * kept
+        rows, kept = np.arange(x.shape[0]), target != ignore
+        losses = np.log(np.exp(x - top).sum(1)) + top[:, 0] - (1 - smoothing) * x[rows, np.where(kept, target, 0)]
+        if smoothing:
+            losses = losses - smoothing * x.mean(1)
+        losses = np.where(kept, losses, 0).astype(x.dtype)
         total, count = losses.sum(), int(kept.sum())
     if reduction == "none":
         return losses
@@ -124,16 +140,18 @@ def _row_scale(g: ndarray, target: ndarray, ignore: int, reduction: str, kind: n
     return np.full(target.shape, g, kind)
 
 
-def _cross_entropy_vjp(g: ndarray, x: ndarray, target: ndarray, ignore: int, reduction: str) -> ndarray:
+@through_float32
+def _cross_entropy_vjp(
+    g: ndarray, x: ndarray, target: ndarray, ignore: int, reduction: str, smoothing: float
+) -> ndarray:
     scale = _row_scale(g, target, ignore, reduction, x.dtype)
     if _compiled(x):
         out = np.empty(x.shape, x.dtype)
-        _cross_entropy_vjp_kernel(scale, x, target, ignore, out)
+        _cross_entropy_vjp_kernel(scale, x, target, ignore, smoothing, out)
         return out
     e = np.exp(x - x.max(1, keepdims=True))
     e /= e.sum(1, keepdims=True)
-    e[np.arange(x.shape[0]), np.where(target == ignore, 0, target)] -= 1
-    return e * np.where(target == ignore, 0, scale)[:, None].astype(x.dtype)
+    return (e - _targets(x, target, smoothing)) * np.where(target == ignore, 0, scale)[:, None].astype(x.dtype)
 
 
 def _weights(g: Any, target: ndarray, ignore: int, reduction: str, like: np.dtype[Any]) -> Any:
@@ -144,31 +162,36 @@ def _weights(g: Any, target: ndarray, ignore: int, reduction: str, like: np.dtyp
     return g * (kept / kept.sum() if reduction == "mean" else kept)
 
 
-def _second_dg(h: Any, g: Any, x: Any, target: Any, ignore: int, reduction: str) -> Any:
+def _second_dg(h: Any, g: Any, x: Any, target: Any, ignore: int, reduction: str, smoothing: float) -> Any:
     """How the input's gradient, weighted by ``h``, changes with ``g``."""
-    t = array(target)
-    p = softmax(x, 1)
-    one_hot = (np.arange(x.shape[1]) == t[:, None]).astype(array(x).dtype)
-    rows = sum(h * (p - one_hot), 1)
+    t, values = array(target), array(x)
+    rows = sum(h * (softmax(x, 1) - _targets(values, t, smoothing)), 1)
     if reduction == "none":
-        return rows * (t != ignore).astype(array(x).dtype)
-    return sum(rows * _weights(1.0, t, ignore, reduction, array(x).dtype)[:, 0])
+        return rows * (t != ignore).astype(values.dtype)
+    return sum(rows * _weights(1.0, t, ignore, reduction, values.dtype)[:, 0])
 
 
-def _second_dx(h: Any, g: Any, x: Any, target: Any, ignore: int, reduction: str) -> Any:
+def _second_dx(h: Any, g: Any, x: Any, target: Any, ignore: int, reduction: str, smoothing: float) -> Any:
     """The Hessian of the loss is that of log-sum-exp: ``p * (h - sum(p * h))``, weighted by row."""
     p = softmax(x, 1)
     ph = p * h
     return (ph - p * sum(ph, 1, True)) * _weights(g, array(target), ignore, reduction, array(x).dtype)
 
 
-_vjp_op = Op("cross_entropy_backward", _cross_entropy_vjp, (_second_dg, _second_dx, None), saves=(0, 1, 2),
-             names=("grad", "input", "target"))  # fmt: skip
+_vjp_op: Op = Op(
+    "cross_entropy_backward",
+    _cross_entropy_vjp,
+    (_second_dg, _second_dx, None),
+    saves=(0, 1, 2),
+    names=("grad", "input", "target"),
+)
 _cross_entropy_op = Op(
-    "cross_entropy", _cross_entropy,
-    (lambda g, x, target, ignore, reduction: run(_vjp_op, (g, x, target), (ignore, reduction)), None),
-    saves=(0, 1), names=("input", "target"),
-)  # fmt: skip
+    "cross_entropy",
+    _cross_entropy,
+    (lambda g, x, target, *attributes: run(_vjp_op, (g, x, target), attributes), None),
+    saves=(0, 1),
+    names=("input", "target"),
+)
 
 
 @composite
@@ -198,9 +221,9 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, size_average: Any
     check_reduction(reduction, "cross_entropy")
     if array(target).dtype.kind == "f":
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    if input.ndim == 2 and weight is None and not label_smoothing:
+    if input.ndim == 2 and weight is None:
         _check_target("cross_entropy", array(input), array(target), ignore_index)
-        return run(_cross_entropy_op, (input, target), (ignore_index, reduction))
+        return run(_cross_entropy_op, (input, target), (ignore_index, reduction, float(label_smoothing)))
     axis = 0 if input.ndim == 1 else 1
     scores = log_softmax(input, axis)
     loss = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
@@ -271,7 +294,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, size_average: Any = No
     axis = 0 if input.ndim == 1 else 1
     places = np.expand_dims(np.where(t == ignore_index, 0, t), axis)
     factors = _class_weights(weight, t, ignore_index, array(input).dtype)
-    losses = -gather(input, axis, places).reshape(t.shape) * factors
+    picked = gather(input, axis, places).reshape(t.shape)
+    losses = -where(t == ignore_index, 0.0, picked) * factors
     if reduction == "none":
         return losses
     count = float(factors.sum())

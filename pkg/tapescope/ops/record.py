@@ -35,6 +35,7 @@ class Op:
             If left out, every input's gradient needs all.
         rule: ``rule(*arrays, *arguments) -> attributes``; checks and normalises what the user wrote.
         result: the dtype kind of an elementwise result: "same", "float" (integers become the default float), "bool".
+        promotes: the first of the inputs that are brought to one dtype (all from there on); None if none is.
         view: the output shares the input's memory, where NumPy can.
         variadic: the array inputs come as one sequence (cat, stack).
         outputs: the op gives a tuple of arrays.
@@ -43,7 +44,7 @@ class Op:
     """
 
     __slots__ = (
-        "differentiable", "explain", "forward", "joint", "name", "names", "outputs",
+        "differentiable", "explain", "forward", "joint", "name", "names", "outputs", "promotes",
         "result", "rule", "saves", "uses", "variadic", "view", "vjp",
     )  # fmt: skip
 
@@ -57,6 +58,7 @@ class Op:
         uses: tuple[tuple[int, ...], ...] | None = None,
         rule: Callable[..., tuple[Any, ...]] | None = None,
         result: str = "same",
+        promotes: int | None = None,
         view: bool = False,
         variadic: bool = False,
         outputs: bool = False,
@@ -68,7 +70,7 @@ class Op:
         self.joint, self.vjp = callable(vjp), vjp
         self.differentiable = bool(vjp)  # whether any input has a gradient
         self.result, self.view, self.variadic, self.outputs = result, view, variadic, outputs
-        self.explain, self.names = explain, names
+        self.explain, self.names, self.promotes = explain, names, promotes
         OPS[name] = self
 
     def __repr__(self) -> str:
@@ -174,7 +176,7 @@ def binary(name: str, forward: Callable[..., Any], vjp: Sequence[Vjp | None] = (
            *, uses: tuple[tuple[int, ...], ...] | None = None, result: str = "same",
            doc: str = "") -> Callable[..., Any]:  # fmt: skip
     """An elementwise op of two inputs that broadcast, and the function that calls it."""
-    op = Op(name, forward, vjp, saves=saves, uses=uses, result=result, explain=explain_broadcast)
+    op = Op(name, forward, vjp, saves=saves, uses=uses, result=result, promotes=0, explain=explain_broadcast)
 
     def function(input: Any, other: Any) -> Any:
         if type(input) is ndarray and type(other) is ndarray:

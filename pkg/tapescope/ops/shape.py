@@ -355,10 +355,12 @@ def _explain_cat(arrays: Sequence[ndarray], dim: int) -> tuple[str, Sequence[int
 
 
 _cat = Op("cat", lambda arrays, axis, sizes: np.concatenate(arrays, axis), _cat_vjp, rule=_cat_rule, variadic=True,
+    promotes=0,
           explain=_explain_cat)  # fmt: skip
 _stack = Op("stack", lambda arrays, axis: np.stack(arrays, axis),
             lambda g, needs, axis: [piece if n else None for piece, n in zip(unbind(g, axis), needs, strict=True)],
             rule=lambda arrays, dim: (axis_of(dim, arrays[0].ndim + 1, "stack"),), variadic=True,
+    promotes=0,
             explain=_explain_cat)  # fmt: skip
 
 
