@@ -30,7 +30,7 @@ class MemoryLedger:
     >>> from tapescope.observe.ledger import MemoryLedger
     >>> with MemoryLedger() as ledger:
     ...     x = ts.ones(1024)
-    ...     y = x + 1
+    ...     y = x + x
     ...     del x
     >>> ledger.live, ledger.peak
     (4096, 8192)

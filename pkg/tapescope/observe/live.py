@@ -45,6 +45,7 @@ class Conductor:
         self._handles: list[Any] = []
         self._previous = self._began = 0.0
         self._last_event = float("-inf")
+        self._rested = True  # whether no backward has come since a loop ended
         self._longest = 0.0  # s, the slowest sampled step
         self._watchdog: threading.Thread | None = None
         self._bell = threading.Event()
@@ -121,7 +122,7 @@ class Conductor:
     def _before_backward(self, root: Any) -> None:
         if self._stage == _OFF:
             now = self.clock()
-            if now - self._last_event < ALONE or not self._due(now):
+            if not (self._rested or now - self._last_event > ALONE) or not self._due(now):
                 return  # in a loop the step is planned before its forward
             with self._lock:
                 self._start(self._due(now), forward=False)
@@ -155,6 +156,7 @@ class Conductor:
 
     def _after_backward(self, root: Any) -> None:
         self.steps += 1
+        self._rested = False
         now = self._last_event = self.clock()
         if self._stage == _OFF:
             if now >= self._wake:
@@ -227,17 +229,21 @@ class Conductor:
     # -- sampling ------------------------------------------------------------------------------------------------
 
     def _due(self, now: float) -> list[Probe]:
-        """The probes whose turn it is, longest unseen first, as far as the purse reaches."""
+        """The probes whose turn it is, longest unseen first; one that is too costly now makes the others wait."""
         chosen: list[Probe] = []
         total = 0.0
         for probe in sorted(self.probes, key=lambda probe: probe.sampled_at):
-            eager = probe.frames < EAGER
-            if now - probe.sampled_at < (EAGER_GAP if eager else probe.interval):
+            if self._turn(probe) > now:
                 continue
-            if self.governor.allows(total + probe.cost, eager):
-                chosen.append(probe)
-                total += probe.cost
+            if not self.governor.allows(total + probe.cost, probe.frames < EAGER):
+                break
+            chosen.append(probe)
+            total += probe.cost
         return chosen
+
+    @staticmethod
+    def _turn(probe: Probe) -> float:
+        return probe.sampled_at + (EAGER_GAP if probe.frames < EAGER else probe.interval)
 
     def _plan(self, now: float) -> None:
         """Decide on the next step: sample it, or sleep until a probe is due and the purse is full enough."""
@@ -246,14 +252,9 @@ class Conductor:
         if chosen:
             self._start(chosen, forward=True)
             return
-        waits = [
-            max(
-                probe.sampled_at + (EAGER_GAP if probe.frames < EAGER else probe.interval) - now,
-                0.0 if probe.frames < EAGER else self.governor.wait(probe.cost),
-            )
-            for probe in self.probes
-        ]
-        self._wake = now + max(min(waits, default=FRAME), 0.001)
+        turn, first = min(((self._turn(probe), probe) for probe in self.probes), key=lambda pair: pair[0], default=(now, None))
+        purse = 0.0 if first is None or first.frames < EAGER else self.governor.wait(first.cost)
+        self._wake = max(turn, now + purse, now + 0.001)
 
     def _start(self, chosen: list[Probe], forward: bool) -> None:
         self._active = chosen
@@ -344,6 +345,7 @@ class Conductor:
         self._give_up()
         self._show_last()
         self._wake = 0.0
+        self._rested = True
         self.governor.pause()
         for probe in self.probes:
             if probe.frames and probe.view.state == "live":

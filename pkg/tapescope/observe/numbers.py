@@ -31,11 +31,16 @@ class Stats:
     hi: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The statistics as they go over the wire; JSON knows no NaN, so there is none in it."""
+        """The statistics as they go over the wire, in five digits; JSON knows no NaN, so there is none in it."""
+        low, high = _digits(self.min), _digits(self.max)
         return {
-            "norm": self.norm, "mean": self.mean, "std": self.std, "min": self.min, "max": self.max,
-            "nonfinite": self.nonfinite, "hist": self.hist, "lo": self.lo, "hi": self.hi,
+            "norm": _digits(self.norm), "mean": _digits(self.mean), "std": _digits(self.std), "min": low, "max": high,
+            "nonfinite": self.nonfinite, "hist": self.hist, "lo": low, "hi": high,
         }  # fmt: skip
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
 
 
 def norm(array: np.ndarray) -> float:

@@ -275,7 +275,6 @@ class MemoryProbe(Probe):
     """Bytes at the step's fullest moment and at its end."""
 
     needs = frozenset({"created"})
-    interval = 0.1
     refreshes = True
 
     def __init__(self, view: MemoryView) -> None:
