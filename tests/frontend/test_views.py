@@ -101,6 +101,18 @@ def test_a_frame_is_acknowledged_after_it_is_painted(show: Callable[..., Any]) -
     assert "step 777" in view.locator(".ts-state").inner_text()
 
 
+def test_a_live_frame_renews_the_selected_node(show: Callable[..., Any]) -> None:
+    page = show("golden")
+    page.evaluate(
+        """() => { const { message } = golden.tape;
+        const nodes = structuredClone(message.nodes);
+        nodes.filter(node => node.grad).forEach(node => (node.grad.norm = 1234));
+        models[0].frame({ ...message, seq: 900, nodes }); }"""
+    )
+    page.wait_for_function("document.querySelector('.ts-view[data-view=tape]').dataset.seq === '900'")
+    assert "1234" in page.locator(".ts-inspector").inner_text()
+
+
 def test_an_older_frame_does_not_replace_a_newer_one(show: Callable[..., Any]) -> None:
     page = show("golden")
     page.evaluate("models[2].frame({ ...golden.memory.message, seq: 3 }, golden.memory.buffers.history)")

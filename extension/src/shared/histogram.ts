@@ -9,7 +9,10 @@ const HEIGHT = 40;
 
 export function histogram(what: string, stats: Stats, hue: 'value' | 'grad'): HTMLElement {
   const facts = [`‖${hue === 'grad' ? 'g' : 'x'}‖ ${format.number(stats.norm)}`];
-  if (stats.std !== null && stats.hist) {
+  const level = stats.lo !== null && stats.lo === stats.hi; // one value, or the same everywhere: nothing to draw
+  if (level) {
+    facts.push(Math.abs(stats.lo as number) === stats.norm ? format.number(stats.lo) : `all ${format.number(stats.lo)}`);
+  } else if (stats.std !== null && stats.hist) {
     facts.push(`${format.number(stats.mean)} ± ${format.number(stats.std)}`);
   }
   const head = h('div', { class: 'ts-hist-head' }, h('span', {}, what), h('span', { class: 'ts-mono' }, facts.join('  ')));
@@ -18,7 +21,7 @@ export function histogram(what: string, stats: Stats, hue: 'value' | 'grad'): HT
     box.append(h('div', { class: 'ts-trouble' }, `${format.count(stats.nonfinite, 'value')} not finite`));
   }
   const counts = stats.hist;
-  if (!counts || counts.length === 0) {
+  if (level || !counts || counts.length === 0) {
     return box;
   }
   const most = Math.max(1, ...counts);

@@ -309,7 +309,8 @@ function route(a: Box, b: Box, lane: number | undefined, frames: Frame[]): strin
   const bx = b.x;
   const by = b.y + b.height / 2;
   const middle = a.x + a.width / 2;
-  if (a.kind !== 'op' && a.kind !== 'closed' && a.y > b.y + b.height && Math.abs(middle - bx - b.width / 2) < 160) {
+  const docked = Math.abs(a.y - b.y - OP_HEIGHT - DOCK + 22) < 1 || (a.y > b.y + b.height && ax > bx); // not a source beside it
+  if (a.kind !== 'op' && a.kind !== 'closed' && docked && Math.abs(middle - bx - b.width / 2) < 160) {
     const end = bx + b.width / 2 + Math.max(-12, Math.min(12, (middle - bx - b.width / 2) / 5));
     const under = b.y + b.height + SHAPE; // below the shape that stands under the operation
     const half = (a.y + under) / 2;

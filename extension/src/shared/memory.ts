@@ -97,7 +97,7 @@ class MemoryPicture implements Picture {
     if (moment) {
       parts.push(label(LEFT, HEIGHT - 2, 'start', 'now'));
     } else {
-      parts.push(label(LEFT, HEIGHT - 2, 'start', `${format.number(first)} s`));
+      parts.push(label(LEFT, HEIGHT - 2, 'start', first < span / 100 ? '0 s' : `${format.number(first)} s`));
       parts.push(label(width - LEFT, HEIGHT - 2, 'end', `${format.number(first + span)} s`));
     }
     this.chart.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);

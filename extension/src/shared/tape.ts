@@ -50,6 +50,7 @@ class TapePicture implements Picture {
   private readonly opened = new Map<string, boolean>();
   private tape: TapeSnapshot | null = null;
   private laid: Layout | null = null;
+  private held: TapeNode[] = []; // the layout's own nodes; a frame of the same shape brings them new numbers
   private shape = '';
   private mode: 'modules' | 'nodes' | null = null;
   private selected: string | null = null;
@@ -96,7 +97,10 @@ class TapePicture implements Picture {
     const shape = JSON.stringify([room, this.mode, [...this.opened], tape.edges, tape.nodes.map(n => [n.id, n.label, n.scope, n.shape])]);
     if (shape !== this.shape) {
       this.shape = shape;
-      this.arrange(tape, room);
+      this.held = tape.nodes.map(node => ({ ...node }));
+      this.arrange({ ...tape, nodes: this.held }, room);
+    } else {
+      tape.nodes.forEach((node, k) => Object.assign(this.held[k], node));
     }
     this.paint(tape);
     this.inspect();

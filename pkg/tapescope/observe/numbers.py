@@ -79,7 +79,8 @@ def stats(array: np.ndarray, sample: int | None = None, histogram: bool = True) 
         return Stats(None, None, None, None, None, bad, None, None, None)
     mean = float(np.add.reduce(some)) / some.size
     low, high = float(np.minimum.reduce(some)), float(np.maximum.reduce(some))
-    spread = float(np.sqrt(max(float(np.vdot(some, some)) / some.size - mean * mean, 0.0)))
+    square = float(np.vdot(some, some)) / some.size
+    spread = 0.0 if low == high else float(np.sqrt(max(square - mean * mean, 0.0)))
     counts = _histogram(some, low, high) if histogram else None
     return Stats(_finite(length), _finite(mean), _finite(spread), low, high, bad, counts, low, high)
 

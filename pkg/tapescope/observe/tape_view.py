@@ -79,6 +79,8 @@ def _flow(rows: list[dict[str, Any]]) -> str:
     if last is first:
         return ""
     ratio = last["grad"]["norm"] / first["grad"]["norm"]
+    if 0.5 < ratio < 2:
+        return ""  # nothing to tell
     verb = "falls" if ratio >= 1 else "grows"
     times = numbers.number(max(ratio, 1 / ratio))
     return f"; the gradient norm {verb} {times}-fold from {last['name']} to {first['name']}"
