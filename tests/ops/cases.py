@@ -65,13 +65,17 @@ def one(op: str, numpy: Callable[..., Any], source: Any = anything, **options: A
     return [Case(op, (source(shape),), numpy, **options) for shape in (A, ())]
 
 
-def two(op: str, numpy: Callable[..., Any], first: Any = anything, second: Any = anything, **options: Any) -> list[Case]:
+def two(
+    op: str, numpy: Callable[..., Any], first: Any = anything, second: Any = anything, **options: Any
+) -> list[Case]:
     """An elementwise op of two: equal shapes, broadcast on either side."""
     pairs = [(A, A), (A, V), ((3, 1), A), ((), A)]
     return [Case(op, (first(a), second(b)), numpy, **options) for a, b in pairs]
 
 
-def along(op: str, numpy: Callable[..., Any], source: Any = anything, one_dim: bool = False, **options: Any) -> list[Case]:
+def along(
+    op: str, numpy: Callable[..., Any], source: Any = anything, one_dim: bool = False, **options: Any
+) -> list[Case]:
     """A reduction: over all, one dimension, several, kept."""
     rows = [Case(op, (source(B),), lambda x: numpy(x, None, False), **options)]
     for dim, keep in ((0, False), (-1, True), *([] if one_dim else [((0, 2), False)])):

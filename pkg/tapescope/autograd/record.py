@@ -147,7 +147,7 @@ def _apply_bare(op: Op, inputs: tuple[Any, ...], arguments: tuple[Any, ...]) -> 
                 hint="Wrap it: ts.tensor(...).",
             )
     arrays = tuple(asarray(v) if isinstance(v, (int, float, complex)) else v for v in inputs)
-    return run_bare(op, (arrays,) if op.variadic else arrays, arguments)
+    return run_bare(op, arrays, arguments)
 
 
 def _forward(
@@ -160,8 +160,7 @@ def _forward(
     except TapescopeError:
         raise
     except (ValueError, IndexError, TypeError) as error:
-        shown = (arrays,) if op.variadic and op.explain is not None else arrays
-        raise explained(op, shown, arguments, error, edges) from None
+        raise explained(op, arrays, arguments, error, edges) from None
 
 
 def saved_by(op: Op, inputs: Any, out: Any, edges: Sequence[Any]) -> tuple[Any, ...]:

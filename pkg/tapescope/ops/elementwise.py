@@ -396,10 +396,19 @@ Example:
 
 # -- several inputs, or settings -------------------------------------------------------------------------------
 
+
+def _explain_where(condition: Any, x: Any, y: Any) -> Any:
+    for first, second in ((condition, x), (condition, y), (x, y)):
+        message, axes = record.explain_broadcast(first, second)
+        if axes[0] is not None:
+            return message, (None,) * 3
+    return f"cannot choose between {record.describe(x)} and {record.describe(y)}.", (None,) * 3
+
+
 _where = Op(
     "where", np.where, (None, lambda g, c: where(c, g, 0.0), lambda g, c: where(c, 0.0, g)), saves=(0,),
     promotes=1,
-    names=("condition", "input", "other"), explain=lambda c, x, y: record.explain_broadcast(np.broadcast_arrays(c, x)[0], y)
+    names=("condition", "input", "other"), explain=_explain_where,
 )  # fmt: skip
 
 

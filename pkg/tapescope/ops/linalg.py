@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from .record import Op, _public, ndarray, run, through_float32
 from .shape import transpose, unsqueeze
 
@@ -48,6 +48,16 @@ def _explain_matmul(x: Any, y: Any) -> tuple[str, Sequence[int | None]]:
 
 
 def _product(x: ndarray, y: ndarray) -> Any:
+    if x.dtype is not y.dtype and x.dtype != y.dtype:
+        raise DtypeError(
+            f"matrix product: the first is {x.dtype}, the second {y.dtype}; expected one dtype.",
+            op="matmul",
+            operands=[
+                {"name": name, "shape": a.shape, "dtype": str(a.dtype), "axis": None, "edge": None}
+                for name, a in (("input", x), ("other", y))
+            ],
+            hint=f"Try .to(ts.{x.dtype if x.dtype.kind == 'f' else y.dtype}).",
+        )
     if x.dtype.itemsize == 2:
         return _half_product(x, y)
     return x.dot(y) if x.ndim == 2 and y.ndim == 2 and x.dtype.kind != "b" else np.matmul(x, y)

@@ -113,8 +113,9 @@ def run_one(op: Op, input: Any, arguments: tuple[Any, ...] = ()) -> Any:
 def run_bare(op: Op, arrays: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
     """Call ``op`` on arrays, errors explained."""
     try:
-        attributes = op.rule(*arrays, *arguments) if op.rule is not None else arguments
-        return op.forward(*arrays, *attributes)
+        values: tuple[Any, ...] = (arrays,) if op.variadic else arrays
+        attributes = op.rule(*values, *arguments) if op.rule is not None else arguments
+        return op.forward(*values, *attributes)
     except TapescopeError:
         raise
     except (ValueError, IndexError, TypeError) as error:
@@ -134,7 +135,7 @@ def explained(
     """The error of a failed forward, with shapes, dtypes and the axis that does not fit."""
     message, axes = str(error), ()  # type: tuple[str, Sequence[int | None]]
     if op.explain is not None:
-        message, axes = op.explain(*arrays, *arguments)
+        message, axes = op.explain(*((arrays,) if op.variadic else arrays), *arguments)
     names = op.names if len(op.names) >= len(arrays) else tuple(f"input {i}" for i in range(len(arrays)))
     operands = [
         {

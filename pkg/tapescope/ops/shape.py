@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IndexingError, ShapeError
-from .record import Op, axis_of, ndarray, run, run_bare, run_one
+from .record import Op, axis_of, ndarray, run, run_one
 
 Shape = tuple[int, ...]
 
@@ -317,7 +317,7 @@ def expand(input: Any, *sizes: Any) -> Any:
 
     Example:
         >>> import tapescope as ts
-        >>> ts.expand(ts.tensor([[1], [2]]), (2, 3))
+        >>> ts.tensor([[1], [2]]).expand(2, 3)
         tensor([[1, 1, 1],
                 [2, 2, 2]])
     """
@@ -376,7 +376,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         tensor([[0., 0.],
                 [1., 1.]])
     """
-    return run(_cat, tuple(tensors), (dim,)) if not _bare(tensors) else _bare_variadic(_cat, tensors, dim)
+    return run(_cat, tuple(tensors), (dim,))
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
@@ -391,15 +391,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
         tensor([[0., 1.],
                 [0., 1.]])
     """
-    return run(_stack, tuple(tensors), (dim,)) if not _bare(tensors) else _bare_variadic(_stack, tensors, dim)
-
-
-def _bare(tensors: Sequence[Any]) -> bool:
-    return all(isinstance(t, (ndarray, np.generic)) for t in tensors)
-
-
-def _bare_variadic(op: Op, tensors: Sequence[Any], dim: int) -> Any:
-    return run_bare(op, (tuple(tensors),), (dim,))
+    return run(_stack, tuple(tensors), (dim,))
 
 
 # -- splitting -----------------------------------------------------------------------------------------------------
