@@ -14,6 +14,7 @@ from .. import dtypes
 from ..errors import DtypeError, ShapeError
 from ..ops import activation, compare, elementwise, index, linalg, random, reduce, shape
 from ..ops import record as ops_record
+from ..ops.record import axes_of, ndarray
 from . import inplace
 from .dtype_rules import operand_like
 from .record import apply, apply_one, asarray, binary_method, record, reflected_method, unary_method, view_of, wrap
@@ -94,11 +95,14 @@ max, min = extreme("max"), extreme("min")
 
 def sum(self: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     edge = self._edge
-    if dim is not None or keepdim or dtype is not None or edge is None or not STATE.grad:
+    if dtype is not None or edge is None or not STATE.grad:
         return apply_one(reduce._sum_op, self if dtype is None else self.to(dtype), (dim, keepdim), 2)
     array = self._array
-    out = asarray(reduce.total(array))
-    return record(reduce._sum_op, out, (edge,), (), (None, False, array.shape), sys._getframe(1))
+    axes = None if dim is None else axes_of(dim, array.ndim, "sum")
+    out = reduce._sum(array, axes, keepdim, array.shape)
+    if type(out) is not ndarray:
+        out = asarray(out)
+    return record(reduce._sum_op, out, (edge,), (), (axes, keepdim, array.shape), sys._getframe(1))
 
 
 def reshape(self: Any, *shape_: Any) -> Any:
