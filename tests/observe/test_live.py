@@ -203,3 +203,17 @@ def step():
     assert view.sentence.startswith("kept keeps ")
     lines = {row["site"]["line"] for row in view.lines if row["site"]["file"] == "model.py"}
     assert 8 in lines
+
+
+def test_a_costly_view_looks_rarely(loop, monkeypatch):
+    view = ts.watch(loop.net)
+    measure = view.measure_gradients
+
+    def slowly(loss):
+        time.sleep(0.02)
+        measure(loss)
+
+    monkeypatch.setattr(view, "measure_gradients", slowly)
+    before = CONDUCTOR.sampled - 1  # the first step is chosen when the view is made
+    loop.run(1.0)
+    assert 2 <= CONDUCTOR.sampled - before <= 5  # 20 ms each, 2.5 % of 1 s, and the credit of the first two

@@ -157,7 +157,7 @@ def _memory(figure: Any, snapshot: dict[str, Any], history: np.ndarray | None) -
         left.set_ylabel(unit, fontsize=7)
         left.set_xlabel("s", fontsize=7)
         left.tick_params(labelsize=7)
-        left.legend(fontsize=6, frameon=False, loc="upper left")
+        left.legend(fontsize=6, frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
         left.spines[["top", "right"]].set_visible(False)
     held = snapshot["holders"][:8]
     right.barh(range(len(held)), [row["bytes"] for row in held], alpha=0.6,

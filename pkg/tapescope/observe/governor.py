@@ -1,7 +1,7 @@
 """The governor: how often live views may look, so that all of them together cost at most a fixed share of the time.
 
-Called by the conductor. Invariant: over any stretch longer than a few seconds the time spent stays below ``share`` of
-the time elapsed; at the start of a run a small debt is allowed, so that short loops are seen too.
+Called by the conductor. Invariant: once warm, over any stretch longer than a few seconds the time spent stays below
+``share`` of the time elapsed; at the start of a run a small debt is allowed, so that short loops are seen too.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ class Governor:
         self.spent = self.elapsed = 0.0
         self._last: float | None = None
 
-    def pass_time(self, now: float) -> None:
-        """The loop has come to ``now`` (s)."""
-        if self._last is not None:
-            passed = min(now - self._last, GAP)
-            self.elapsed += passed
-            self.purse = min(SAVED_UP, self.purse + self.share * passed)
+    def pass_time(self, now: float) -> float:
+        """The loop has come to ``now`` (s); gives what that earned."""
+        passed = 0.0 if self._last is None else min(now - self._last, GAP)
+        self.elapsed += passed
+        earned = self.share * passed
+        self.purse = min(SAVED_UP, self.purse + earned)
         self._last = now
+        return earned
 
     def pause(self) -> None:
         """The loop has ended: the time until the next one does not count, and the next one begins without debt."""
@@ -39,6 +40,10 @@ class Governor:
         """``cost`` seconds were spent."""
         self.spent += cost
         self.purse -= cost
+
+    def forgive(self, cost: float) -> None:
+        """``cost`` seconds were the price of a first, cold look: it does not come again."""
+        self.purse += cost
 
     def allows(self, cost: float, eager: bool = False) -> bool:
         """Whether something that costs about this much may be done now."""

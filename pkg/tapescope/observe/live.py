@@ -14,7 +14,7 @@ from typing import Any
 
 from ..autograd import events
 from ..optim import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from .governor import HIDDEN, Governor
+from .governor import HIDDEN, SAVED_UP, Governor
 from .probes import FRAME, Probe
 from .views import View
 
@@ -151,6 +151,7 @@ class Conductor:
                 probe.view.trouble, mine = error, False
             if not mine:
                 probe.drop()
+                probe.purse -= self.clock() - began
                 self._active = [other for other in self._active if other is not probe]
         self.governor.pay(self.clock() - began)
 
@@ -229,16 +230,14 @@ class Conductor:
     # -- sampling ------------------------------------------------------------------------------------------------
 
     def _due(self, now: float) -> list[Probe]:
-        """The probes whose turn it is, longest unseen first; one that is too costly now makes the others wait."""
-        chosen: list[Probe] = []
-        total = 0.0
+        """The probes whose turn it is, longest unseen first, as far as their purses reach, and the common one."""
+        chosen = []
         for probe in sorted(self.probes, key=lambda probe: probe.sampled_at):
-            if self._turn(probe) > now:
+            eager = probe.frames < EAGER
+            if self._turn(probe) > now or not self.governor.allows(0.0, eager):
                 continue
-            if not self.governor.allows(total + probe.cost, probe.frames < EAGER):
-                break
-            chosen.append(probe)
-            total += probe.cost
+            if eager or probe.purse >= min(probe.cost, SAVED_UP):
+                chosen.append(probe)
         return chosen
 
     @staticmethod
@@ -246,15 +245,23 @@ class Conductor:
         return probe.sampled_at + (EAGER_GAP if probe.frames < EAGER else probe.interval)
 
     def _plan(self, now: float) -> None:
-        """Decide on the next step: sample it, or sleep until a probe is due and the purse is full enough."""
-        self.governor.pass_time(now)
+        """Decide on the next step: sample it, or sleep until a probe is due and its purse is full enough."""
+        earned = self.governor.pass_time(now) / max(len(self.probes), 1)
+        for probe in self.probes:
+            probe.purse = min(SAVED_UP, probe.purse + earned)
         chosen = self._due(now)
         if chosen:
             self._start(chosen, forward=True)
             return
-        turn, first = min(((self._turn(probe), probe) for probe in self.probes), key=lambda pair: pair[0], default=(now, None))
-        purse = 0.0 if first is None or first.frames < EAGER else self.governor.wait(first.cost)
-        self._wake = max(turn, now + purse, now + 0.001)
+        turns = [max(self._turn(probe), now + self._wait(probe)) for probe in self.probes]
+        self._wake = max(min(turns, default=now), now + 0.001)
+
+    def _wait(self, probe: Probe) -> float:
+        """Seconds until a probe can pay for a look, if the loop goes on."""
+        if probe.frames < EAGER:
+            return 0.0
+        lacking = (min(probe.cost, SAVED_UP) - probe.purse) * len(self.probes) / self.governor.share
+        return max(lacking, self.governor.wait(0.0))
 
     def _start(self, chosen: list[Probe], forward: bool) -> None:
         self._active = chosen
@@ -282,7 +289,7 @@ class Conductor:
             self._longest = max(0.9 * self._longest, began - self._began)
             self._stage = _OFF
             self._unhook_step()
-            for probe in self._active:
+            for probe in list(self._active):
                 self._end(probe, began)
             self._active = []
             self.governor.pay(self.clock() - began)
@@ -303,7 +310,19 @@ class Conductor:
         if frame:
             probe.frames += 1
             probe.framed_at = now
-        probe.cost += 0.3 * (probe.step_cost - probe.cost)
+        self._charge(probe)
+
+    def _charge(self, probe: Probe) -> None:
+        """Take the price of a look from the probe's purse, and learn from it what the next one will cost."""
+        cost = probe.step_cost + HIDDEN / max(len(self._active), 1)
+        usual = 4 * probe.cost
+        if not probe.warm and cost > usual:
+            self.governor.forgive(cost - usual)
+            cost = usual
+        else:
+            probe.cost += 0.3 * (cost - probe.cost)
+        probe.warm = True
+        probe.purse -= cost
 
     def _unhook_forward(self) -> None:
         _discard(events.recorded, self._recorded)
@@ -351,6 +370,7 @@ class Conductor:
             if probe.frames and probe.view.state == "live":
                 probe.view.set_state("idle")
             probe.frames = 0
+            probe.purse = max(probe.purse, 0.0)
 
     def _watch(self) -> None:
         self._bell.set()

@@ -48,7 +48,9 @@ class Probe:
         self.began_at = 0  # the conductor's step when the view was made
         self.unshown = False  # whether a sample came after the last frame
         self.cost = 0.002  # s for a sampled step, running mean
+        self.warm = False  # whether it has looked before: the first look of all is cold, and tells little
         self.step_cost = 0.0  # s in this one
+        self.purse = 0.0  # s that this probe may spend: views share the budget evenly
 
     def gone(self) -> bool:
         """Whether what is watched no longer exists."""
