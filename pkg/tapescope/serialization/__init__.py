@@ -7,9 +7,7 @@ written before the whole object is known to be savable; a file is replaced at on
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,8 @@ STRUCTURE = "tapescope.structure"
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
     """Save tensors, or dicts, lists and tuples of tensors, numbers and strings, to a safetensors file.
 
-    A state dict is stored flat, so every reader of safetensors finds its keys; other structures are described in the
-    file's metadata. Tensors that share their memory are stored once. The file appears complete or not at all.
+    A state dict keeps its keys, so every reader of safetensors finds them; how things were ordered and nested is
+    described in the file's metadata. Tensors that share their memory are stored once. The file appears complete or not at all.
 
     Args:
         obj: usually `model.state_dict()`, or `{"model": ..., "optimizer": ..., "epoch": 3}`.
@@ -41,26 +39,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ['weight', 'bias']
     """
     tensors, structure = container.pack(obj)
-    metadata = {"format": "tapescope"} if structure is None else {"format": "tapescope", STRUCTURE: structure}
-    target = os.path.realpath(os.fspath(path))
-    temporary = f"{target}.{secrets.token_hex(4)}.tmp"
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                safetensors.write(file, tensors, metadata)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise CheckpointError(
-            f"save: {target} could not be written ({error.strerror or error}). A file that was there is unchanged.",
-            op="save",
-            hint="Check that the folder exists, and that there is room and permission to write.",
-        ) from error
+    safetensors.write(os.path.realpath(os.fspath(path)), tensors, {"format": "tapescope", STRUCTURE: structure})
 
 
 def load(path: str | os.PathLike[str], map_location: Any = None) -> Any:
@@ -76,8 +55,7 @@ def load(path: str | os.PathLike[str], map_location: Any = None) -> Any:
     require(map_location)
     place = os.fspath(path)
     try:
-        with open(place, "rb") as file:
-            arrays, metadata = safetensors.read(file, place)
+        arrays, metadata = safetensors.read(place)
     except FileNotFoundError as error:
         raise CheckpointError(f"load: there is no file {place!r}.", op="load", hint=_nearby(Path(place))) from error
     except OSError as error:

@@ -18,46 +18,27 @@ import numpy as np
 
 from ..autograd import Size, Tensor
 from ..errors import CheckpointError
-from .safetensors import CODE_OF
+from .safetensors import STORABLE
 
 _KEYS = (str, int, float, bool, type(None))
 
 
-def pack(obj: Any) -> tuple[dict[str, np.ndarray], str | None]:
-    """The arrays of `obj` by name, and its structure; None where it is a flat dict that needs none."""
+def pack(obj: Any) -> tuple[dict[str, np.ndarray], str]:
+    """The arrays of `obj` by name, and its structure. A state dict's arrays keep its keys as their names."""
+    packer = _Packer()
     try:
-        return _packed(obj)
+        structure = packer.pack(obj, ())
     except RecursionError:
         raise CheckpointError("save: the object is nested too deeply; nothing was written.", op="save") from None
-
-
-def _packed(obj: Any) -> tuple[dict[str, np.ndarray], str | None]:
-    packer = _Packer()
-    if _is_flat(obj):
-        for name, tensor in obj.items():
-            packer.tensor(tensor, name, (name,))
-        if packer.shared == 0:
-            return packer.arrays, None
-        packer = _Packer()
-    structure = packer.pack(obj, ())
-    return packer.arrays, json.dumps(structure, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _is_flat(obj: Any) -> bool:
-    return (
-        type(obj) in (dict, OrderedDict)
-        and bool(obj)
-        and all(type(key) is str and key != "__metadata__" and isinstance(v, Tensor) for key, v in obj.items())
-    )
+    return packer.arrays, json.dumps(structure, separators=(",", ":"), allow_nan=False)
 
 
 class _Packer:
-    """Walks an object once; collects arrays by name and finds those that share their memory."""
+    """Walks an object once; collects arrays by name, and finds those that share their memory."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self.names: dict[tuple, str] = {}
-        self.shared = 0
         self.open: set[int] = set()
 
     def pack(self, value: Any, path: tuple) -> Any:
@@ -95,7 +76,7 @@ class _Packer:
     def tensor(self, tensor: Tensor, name: str, path: tuple) -> str:
         """The name under which the tensor's array is stored; the same one for the same memory."""
         array = tensor._array
-        if array.dtype not in CODE_OF:
+        if array.dtype not in STORABLE:
             raise CheckpointError(
                 f"save: the tensor at {_place(path)} has dtype {tensor.dtype}, which safetensors does not have.",
                 op="save",
@@ -103,7 +84,6 @@ class _Packer:
             )
         identity = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype)
         if array.size and identity in self.names:
-            self.shared += 1
             return self.names[identity]
         unique, count = name, 1
         while unique in self.arrays or unique == "__metadata__":

@@ -1,8 +1,7 @@
-"""The safetensors format: a length, a JSON header, the tensors' bytes.
+"""Files of the safetensors format, through the package of that name; what is wrong with a file that it refuses.
 
-Called by `save` and `load`. Written here rather than through the package of the same name because a file goes straight
-from and to the arrays, bfloat16 included, and because a damaged file gets an error that says what is wrong with it.
-Invariant: a file is believed only after its header was checked against its length.
+Called by `save` and `load`. Invariant: whatever the package raises about a file leaves here as one CheckpointError that
+says what the file is instead, with the package's own error as its cause.
 
 Source: https://github.com/huggingface/safetensors (the description of the format in its README).
 """
@@ -10,24 +9,20 @@ Source: https://github.com/huggingface/safetensors (the description of the forma
 from __future__ import annotations
 
 import json
-import math
 import os
+import secrets
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
-from ..dtypes import BY_NAME
+from ..dtypes import ALL, complex128
 from ..errors import CheckpointError
 
-_CODES = {
-    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "U32": "uint32", "I32": "int32",
-    "U64": "uint64", "I64": "int64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
-    "C64": "complex64",
-}  # fmt: skip
-DTYPE_OF = {code: BY_NAME[name].dtype for code, name in _CODES.items() if name in BY_NAME}
-CODE_OF = {dtype: code for code, dtype in DTYPE_OF.items()}
-LONGEST_HEADER = 100_000_000  # bytes, as the reference implementation has it
+STORABLE = frozenset(kind.dtype for kind in ALL if kind is not complex128)
+_LONGEST_HEADER = 100_000_000  # bytes; the package refuses longer ones
+_AGAIN = "The download or the writing stopped early: fetch or save it again."
 
 # How other files begin, what they are, and what to do about it.
 _FOREIGN = (
@@ -42,98 +37,105 @@ _FOREIGN = (
 )  # fmt: skip
 
 
-def write(file: BinaryIO, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Write arrays by name, and metadata, to an open file."""
-    # Wide elements first, so that every tensor is aligned; the header keeps the order of the names.
-    placed = sorted(arrays, key=lambda name: -arrays[name].dtype.itemsize)
-    offsets, end = {}, 0
-    for name in placed:
-        offsets[name] = [end, end + arrays[name].nbytes]
-        end += arrays[name].nbytes
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    for name, array in arrays.items():
-        header[name] = {"dtype": CODE_OF[array.dtype], "shape": list(array.shape), "data_offsets": offsets[name]}
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little"))
-    file.write(text)
-    for name in placed:
-        array = np.ascontiguousarray(arrays[name])
-        file.write(_little(array).reshape(-1).view(np.uint8).data)
+def write(path: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write arrays of STORABLE dtypes by name, and metadata, to a file, which appears complete or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written; a file that was there is unchanged.
+    """
+    from safetensors import SafetensorError
+
+    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
+    try:
+        try:
+            _write_new(temporary, arrays, metadata)
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except (OSError, SafetensorError, UnicodeError) as error:  # UnicodeError: a name that UTF-8 does not have
+        raise CheckpointError(
+            f"save: {path!r} could not be written ({getattr(error, 'strerror', None) or error}). A file that was there is "
+            f"unchanged.",
+            op="save",
+            hint="Check that the folder exists, and that there is room and permission to write.",
+        ) from error
 
 
-def _little(array: np.ndarray) -> np.ndarray:
-    return array if array.dtype.isnative and np.little_endian else array.byteswap()
+def _write_new(path: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    from safetensors.numpy import save_file
+
+    with open(path, "xb") as file:
+        mode = os.fstat(file.fileno()).st_mode & 0o777
+    # The package writes from the address of an array's first element on, whatever its strides.
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, path, dict(metadata))
+    os.chmod(path, mode)  # as any new file here: safetensors 0.8 makes it readable by its owner only
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
-def read(file: BinaryIO, path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays by name, and the metadata, of an open file.
+def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays by name, and the metadata, of a file.
 
     Raises:
         CheckpointError: not a safetensors file, or an incomplete or damaged one.
     """
-    size = os.fstat(file.fileno()).st_size
-    start = file.read(8)
-    length = int.from_bytes(start, "little")
-    if len(start) < 8 or length < 2 or 8 + length > size or length > LONGEST_HEADER:
-        file.seek(0)
-        raise _not_safetensors(file.read(64), size, length, path)
-    entries = _header(file.read(length), path, size)
-    metadata = entries.pop("__metadata__", {})
-    if not isinstance(metadata, dict):
-        raise _damaged(path, "its __metadata__ is not an object")
-    _check(entries, size - 8 - length, path)
-    arrays = {}
-    for name, entry in entries.items():
-        array = np.empty(entry["shape"], DTYPE_OF[entry["dtype"]])
-        file.seek(8 + length + entry["data_offsets"][0])
-        if array.size and file.readinto(array.reshape(-1).view(np.uint8).data) != array.nbytes:  # type: ignore[attr-defined]
-            raise _damaged(path, f"it ended inside the tensor {name!r}")
-        arrays[name] = _little(array)
-    return arrays, metadata
+    from safetensors import SafetensorError, safe_open
 
-
-def _header(text: bytes, path: str, size: int) -> dict[str, Any]:
+    with open(path, "rb") as file:  # here, because the package's errors about folders and permissions say less
+        head, size = file.read(64), os.fstat(file.fileno()).st_size
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _not_safetensors(len(text).to_bytes(8, "little") + text[:56], size, len(text), path) from None
-    if not isinstance(entries, dict):
-        raise _damaged(path, "its header is not an object")
-    return entries
+        with safe_open(path, framework="numpy") as opened:
+            return {name: _array(opened, name, path) for name in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _refused(path, head, size, str(error).removeprefix("Error while deserializing header: ")) from error
 
 
-def _check(entries: dict[str, Any], data: int, path: str) -> None:
-    """Make sure that every entry is sound, that the tensors lie end to end, and that the file holds them all."""
-    spans = []
-    for name, entry in entries.items():
-        try:
-            code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-            sound = type(code) is str and all(type(n) is int and n >= 0 for n in (*shape, begin, end))
-        except (TypeError, KeyError, ValueError):
-            sound = False
-        if not sound:
-            raise _damaged(path, f"the header's entry for {name!r} is not well formed")
-        if code not in DTYPE_OF:
-            raise CheckpointError(
-                f"load: tensor {name!r} in {path!r} has dtype {code}; known are {', '.join(DTYPE_OF)}.", op="load"
-            )
-        if end - begin != math.prod(shape) * DTYPE_OF[code].itemsize:
-            raise _damaged(path, f"{name!r} of shape {tuple(shape)} and dtype {code} does not fill its {end - begin} bytes")
-        spans.append((begin, end, name))
-    position = 0
-    for begin, end, name in sorted(spans):
-        if begin != position:
-            raise _damaged(path, f"{name!r} begins at byte {begin} of the data, where {position} was expected")
-        position = end
-    if position > data:
+def _array(opened: Any, name: str, path: str) -> np.ndarray:
+    try:
+        return opened.get_tensor(name)
+    except AttributeError as error:  # the package asks NumPy for a dtype that it does not have
+        code, known = opened.get_slice(name).get_dtype(), ", ".join(sorted(kind.name for kind in STORABLE))
         raise CheckpointError(
-            f"load: {path!r} is cut short: its header promises {position} bytes of tensors, the file has {data}.",
+            f"load: tensor {name!r} in {path!r} has dtype {code}; known are {known}.",
             op="load",
-            hint="The download or the writing stopped early: fetch or save it again.",
+            hint="Convert it with the program that wrote it.",
+        ) from error
+    except ValueError as error:
+        shape = tuple(opened.get_slice(name).get_shape())
+        raise _damaged(path, f"tensor {name!r} has the shape {shape} ({error})") from error
+
+
+def _refused(path: str, head: bytes, size: int, words: str) -> CheckpointError:
+    """What is wrong with a file that the package refused in these words."""
+    data = 8 + int.from_bytes(head[:8], "little")
+    if head[8:9] != b"{" or data - 8 > _LONGEST_HEADER:
+        found, hint = _recognised(head, size)
+        return CheckpointError(
+            f"load: {path!r} is not a safetensors file: it is {found}. Expected: 8 bytes with the length of a JSON header, "
+            f"the header, the tensors' bytes, as ts.save and the safetensors package write.",
+            op="load",
+            hint=hint,
         )
-    if position < data:
-        raise _damaged(path, f"{data - position} bytes follow after the last tensor")
+    if size < data:
+        cut = f"cut short within its header: the file has {size} bytes of at least {data}"
+    elif size - data < (promised := _promised(path, data)):
+        cut = f"cut short: its header promises {promised} bytes of tensors, the file has {size - data} ({words})"
+    else:
+        return _damaged(path, words)
+    return CheckpointError(f"load: {path!r} is {cut}.", op="load", hint=_AGAIN)
+
+
+def _promised(path: str, data: int) -> int:
+    """The bytes of tensors that the header announces; 0 where that cannot be told."""
+    try:
+        with open(path, "rb") as file:
+            header = json.loads(file.read(data)[8:])
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        return max(end for end in ends if type(end) is int)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return 0
 
 
 def _damaged(path: str, what: str) -> CheckpointError:
@@ -142,28 +144,13 @@ def _damaged(path: str, what: str) -> CheckpointError:
     )
 
 
-def _not_safetensors(head: bytes, size: int, length: int, path: str) -> CheckpointError:
-    found, hint = _recognised(head, size, length)
-    return CheckpointError(
-        f"load: {path!r} is not a safetensors file: it is {found}. Expected: 8 bytes with the length of a JSON header, the "
-        f"header, the tensors' bytes, as ts.save and the safetensors package write.",
-        op="load",
-        hint=hint,
-    )
-
-
-def _recognised(head: bytes, size: int, length: int) -> tuple[str, str]:
+def _recognised(head: bytes, size: int) -> tuple[str, str]:
     """What a file is, by its first bytes, and what to do about it."""
     if size == 0:
-        return "empty", "The writing stopped early: fetch or save it again."
+        return "empty", _AGAIN
     for signature, found, hint in _FOREIGN:
         if head.startswith(signature):
             return found, hint
-    if head[8:9] == b"{":
-        return (
-            f"cut short within its header: {size} bytes of at least {8 + length}",
-            "The download or the writing stopped early: fetch or save it again.",
-        )
     try:
         shown = head.decode("utf-8")
     except UnicodeDecodeError as error:
