@@ -56,7 +56,9 @@ def test_layers_equal_pytorch(name):
     torch = pytest.importorskip("torch", reason=WITH_TORCH)
     layer, twin = getattr(nn, name)(**LAYERS[name]), getattr(torch.nn, name)(**LAYERS[name])
     assert repr(layer) == repr(twin)
-    for ours, theirs in zip(value_and_gradient(layer, ts.tensor, X), value_and_gradient(twin, torch.tensor, X), strict=True):
+    for ours, theirs in zip(
+        value_and_gradient(layer, ts.tensor, X), value_and_gradient(twin, torch.tensor, X), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
@@ -118,6 +120,60 @@ def test_linear_equals_pytorch():
         np.testing.assert_allclose(a, b, rtol=1e-5)
     np.testing.assert_allclose(layer.weight.grad.numpy(), twin.weight.grad.numpy(), rtol=1e-5)
     np.testing.assert_allclose(layer.bias.grad.numpy(), twin.bias.grad.numpy(), rtol=1e-5)
+
+
+INPLACE = [("relu", "ReLU", {}), ("leaky_relu", "LeakyReLU", {"negative_slope": 0.2}), ("silu", "SiLU", {})]
+
+
+@pytest.mark.parametrize(("name", "layer", "options"), INPLACE)
+def test_activations_in_place(name, layer, options):
+    apart = value_and_gradient(getattr(F, name), ts.tensor, X, **options)
+    for function in (
+        lambda x: getattr(F, name)(x, inplace=True, **options),
+        getattr(nn, layer)(inplace=True, **options),
+    ):
+        given = []
+
+        def changed(x, function=function, given=given):
+            given.append(x * 1)
+            assert function(given[0]) is given[0]
+            return given[0]
+
+        for out, expected in zip(value_and_gradient(changed, ts.tensor, X), apart, strict=True):
+            np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(given[0].detach().numpy(), apart[0])
+    with pytest.raises(errors.InplaceError, match=f"{name}_: a leaf that requires grad"):
+        getattr(F, name)(ts.ones(2, requires_grad=True), inplace=True)
+
+
+@pytest.mark.parametrize(("name", "layer", "options"), INPLACE)
+def test_activations_in_place_equal_pytorch(name, layer, options):
+    torch = pytest.importorskip("torch", reason=WITH_TORCH)
+    assert repr(getattr(nn, layer)(inplace=True, **options)) == repr(getattr(torch.nn, layer)(inplace=True, **options))
+    results = []
+    for tensor, library in ((ts.tensor, F), (torch.tensor, torch.nn.functional)):
+        function = getattr(library, name)
+        results.append(value_and_gradient(lambda x, f=function: f(x * 2, inplace=True, **options), tensor, X))
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in INPLACE])
+def test_a_value_changed_by_an_activation_is_found_with_its_line(name):
+    x = ts.ones(2, requires_grad=True).exp()
+    loss = (x * x).sum()
+    getattr(F, name)(x, inplace=True)
+    assert x.grad_fn.code.co_name == "test_a_value_changed_by_an_activation_is_found_with_its_line"
+    with pytest.raises(errors.InplaceError) as caught:
+        loss.backward()
+    changed = next(site for site in caught.value.sites if site[0] == "changed at")
+    assert changed[1].co_name == "test_a_value_changed_by_an_activation_is_found_with_its_line"
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in INPLACE])
+def test_activations_lead_to_the_calling_line(name):
+    node = getattr(F, name)(ts.ones(2, requires_grad=True)).grad_fn
+    assert node.name == name and node.code.co_name == "test_activations_lead_to_the_calling_line"
 
 
 def test_linear_with_a_computed_weight_in_place_of_the_parameter():

@@ -93,7 +93,9 @@ def test_assignment_before_init():
 
 def test_assignment_of_wrong_kinds():
     net = Net()
-    with pytest.raises(TypeError, match=r"cannot assign 'ts.Tensor' as parameter 'scale' \(ts.nn.Parameter or None expected\)"):
+    with pytest.raises(
+        TypeError, match=r"cannot assign 'ts.Tensor' as parameter 'scale' \(ts.nn.Parameter or None expected\)"
+    ):
         net.scale = net.scale * 2
     with pytest.raises(TypeError, match="cannot assign 'int' as child module 'body'"):
         net.body = 3
@@ -162,9 +164,12 @@ def test_load_state_dict_lists_all_problems_and_loads_nothing():
     with pytest.raises(errors.CheckpointError) as caught:
         net.load_state_dict(given)
     text = str(caught.value)
-    assert text.startswith("Error(s) in loading state_dict for Sequential:\n\tMissing key(s) in state_dict: \"1.bias\". ")
+    assert text.startswith('Error(s) in loading state_dict for Sequential:\n\tMissing key(s) in state_dict: "1.bias". ')
     assert 'Unexpected key(s) in state_dict: "tail". ' in text
-    assert "size mismatch for 0.bias: copying a param with shape (9,) from checkpoint, the shape in current model is (8,)." in text
+    assert (
+        "size mismatch for 0.bias: copying a param with shape (9,) from checkpoint, the shape in current model is (8,)."
+        in text
+    )
     assert "size mismatch for 1.weight" in text and "Nothing was loaded" in text
     assert np.array_equal(net[0].weight.detach().numpy(), before.numpy())
     with pytest.raises(RuntimeError, match="size mismatch"):
@@ -204,7 +209,9 @@ def test_forward_hooks():
     net.weight.data = ts.ones(1, 1)
     handles = [
         net.register_forward_pre_hook(lambda m, args: (args[0] * 2,)),
-        net.register_forward_pre_hook(lambda m, args, kwargs: calls.append(("pre", len(args), kwargs)), with_kwargs=True),
+        net.register_forward_pre_hook(
+            lambda m, args, kwargs: calls.append(("pre", len(args), kwargs)), with_kwargs=True
+        ),
         net.register_forward_hook(lambda m, args, out: out + 1),
         net.register_forward_hook(lambda m, args, kwargs, out: calls.append(("post", out.item())), with_kwargs=True),
         net.register_forward_hook(lambda m, args, out: calls.append("first"), prepend=True),
@@ -350,7 +357,9 @@ def test_nodes_know_their_module_and_the_calling_line():
     out = net(ts.ones(1, 4))
     tag = out.grad_fn.tag
     assert tag.module is net.heads["a"] and tag.parent.module is net and tag.parent.parent is None
-    assert tag.code.co_name == "forward" and tag.parent.code.co_name == "test_nodes_know_their_module_and_the_calling_line"
+    assert (
+        tag.code.co_name == "forward" and tag.parent.code.co_name == "test_nodes_know_their_module_and_the_calling_line"
+    )
     assert net._site[0].co_name == "test_nodes_know_their_module_and_the_calling_line"
     assert net.body[0]._site[0].co_name == "__init__"
     assert net.body[0].weight._site[0].co_name == "__init__"
@@ -358,7 +367,9 @@ def test_nodes_know_their_module_and_the_calling_line():
 
 def test_parameter():
     p = nn.Parameter(ts.tensor([1.0]))
-    assert repr(p) == "Parameter containing:\ntensor([1.], requires_grad=True)" and p.is_leaf and type(p * 1) is ts.Tensor
+    assert (
+        repr(p) == "Parameter containing:\ntensor([1.], requires_grad=True)" and p.is_leaf and type(p * 1) is ts.Tensor
+    )
     assert not nn.Parameter(ts.ones(1), requires_grad=False).requires_grad
     with pytest.raises(TypeError, match="takes a tensor, but got list"):
         nn.Parameter([1.0])

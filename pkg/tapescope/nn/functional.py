@@ -6,28 +6,20 @@ with its name and the calling line, so the user's line is known.
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
 
 from ..autograd import Tensor, composite
+from ..autograd.inplace import write
 from ..errors import DtypeError, ShapeError, TapescopeError
-from ..ops.activation import (
-    gelu,
-    leaky_relu,
-    log_softmax,
-    logsigmoid,
-    relu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    tanh,
-)
+from ..ops.activation import gelu, log_softmax, logsigmoid, sigmoid, softmax, softplus, tanh
 from ..ops.elementwise import abs, clamp, log, square, where
 from ..ops.linalg import linear
 from ..ops.loss import check_reduction, cross_entropy, nll_loss
 from ..ops.random import dropout
+from ..ops.record import OPS, run_one
 from ..ops.reduce import mean, sum
 
 __all__ = [
@@ -55,6 +47,49 @@ __all__ = [
 ]
 
 
+_RELU, _LEAKY_RELU, _SILU = OPS["relu"], OPS["leaky_relu"], OPS["silu"]
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(input, 0); `inplace` writes it into the input. Gradient: g where the input is positive, else 0.
+
+    Example:
+        >>> import tapescope as ts
+        >>> x = ts.tensor([-1.0, 2.0])
+        >>> ts.nn.functional.relu(x, inplace=True) is x, x.tolist()
+        (True, [0.0, 2.0])
+    """
+    return write(_RELU, input, (), (), sys._getframe(1)) if inplace else run_one(_RELU, input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """The input where positive, negative_slope * input elsewhere; `inplace` writes it into the input.
+
+    Gradient: g times 1 or the slope. Source: Maas, Hannun, Ng, 2013.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.leaky_relu(ts.tensor([-1.0, 2.0]), 0.1)
+        tensor([-0.1000,  2.0000])
+    """
+    if inplace:
+        return write(_LEAKY_RELU, input, (), (negative_slope,), sys._getframe(1))
+    return run_one(_LEAKY_RELU, input, (negative_slope,))
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """input * sigmoid(input), also called swish; `inplace` writes it into the input.
+
+    Gradient: g * s * (1 + input * (1 - s)) with s = sigmoid(input). Source: Hendrycks, Gimpel, 2016.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.silu(ts.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.7311])
+    """
+    return write(_SILU, input, (), (), sys._getframe(1)) if inplace else run_one(_SILU, input)
+
+
 def _reduced(losses: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return mean(losses)
@@ -80,22 +115,37 @@ def _difference(input: Tensor, target: Tensor, reduction: str, name: str) -> Ten
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """The squared difference. Gradient of the mean: 2 * (input - target) / n.
 
-    >>> import tapescope as ts
-    >>> ts.nn.functional.mse_loss(ts.tensor([1.0, 2.0]), ts.tensor([1.0, 4.0])).item()
-    2.0
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.mse_loss(ts.tensor([1.0, 2.0]), ts.tensor([1.0, 4.0])).item()
+        2.0
     """
     return _reduced(square(_difference(input, target, reduction, "mse_loss")), reduction)
 
 
 @composite
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The absolute difference. Gradient of the mean: sign(input - target) / n."""
+    """The absolute difference. Gradient of the mean: sign(input - target) / n.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.l1_loss(ts.tensor([1.0, 2.0]), ts.tensor([1.0, 4.0])).item()
+        1.0
+    """
     return _reduced(abs(_difference(input, target, reduction, "l1_loss")), reduction)
 
 
 @composite
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """0.5 * d ** 2 / beta where |d| < beta, |d| - 0.5 * beta elsewhere. Source: Girshick, 2015."""
+    """0.5 * d ** 2 / beta where |d| < beta, |d| - 0.5 * beta elsewhere, with d = input - target.
+
+    Gradient of the mean: d / beta / n where |d| < beta, sign(d) / n elsewhere. Source: Girshick, 2015.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.smooth_l1_loss(ts.tensor([1.5, 2.0]), ts.tensor([1.0, 4.0]), reduction="none")
+        tensor([0.1250, 1.5000])
+    """
     if beta < 0:
         raise ValueError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     size = abs(_difference(input, target, reduction, "smooth_l1_loss"))
@@ -106,7 +156,15 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 
 @composite
 def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """0.5 * d ** 2 where |d| < delta, delta * (|d| - 0.5 * delta) elsewhere. Source: Huber, 1964."""
+    """0.5 * d ** 2 where |d| < delta, delta * (|d| - 0.5 * delta) elsewhere, with d = input - target.
+
+    Gradient of the mean: d / n where |d| < delta, delta * sign(d) / n elsewhere. Source: Huber, 1964.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.huber_loss(ts.tensor([1.5, 2.0]), ts.tensor([1.0, 4.0]), reduction="none", delta=0.5)
+        tensor([0.1250, 0.8750])
+    """
     if delta <= 0:
         raise ValueError(f"huber_loss does not support non-positive values for delta, got {delta}")
     size = abs(_difference(input, target, reduction, "huber_loss"))
@@ -116,7 +174,8 @@ def huber_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", delta:
 def _check_binary(name: str, input: Tensor, target: Tensor) -> None:
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(
-            f"{name}: target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)}).", op=name
+            f"{name}: target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)}).",
+            op=name,
         )
     if not target.dtype.is_floating_point:
         raise DtypeError(
@@ -139,6 +198,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(target * log(input) + (1 - target) * log(1 - input)), each logarithm at least -100.
 
+    Gradient of the mean: (input - target) / (input * (1 - input)) / n.
+
     Args:
         input: probabilities, 0 to 1.
         target: of the same shape, 0 to 1.
@@ -147,6 +208,12 @@ def binary_cross_entropy(
 
     Raises:
         TapescopeError: an input is not within 0 and 1.
+        ShapeError: the shapes of input and target differ.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.binary_cross_entropy(ts.tensor([0.5, 0.9]), ts.tensor([1.0, 1.0]), reduction="none")
+        tensor([0.6931, 0.1054])
     """
     name = "binary_cross_entropy"
     check_reduction(reduction, name)
@@ -174,12 +241,22 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Binary cross entropy of sigmoid(input), computed from the logits without overflow.
 
+    Gradient of the mean: (sigmoid(input) - target) / n, where no weight is given.
+
     Args:
         input: logits.
         target: of the same shape, 0 to 1.
         weight: a factor for each element, broadcast to the shape.
         reduction: "mean", "sum" or "none".
         pos_weight: a factor for the positive part, broadcast to the shape.
+
+    Raises:
+        ShapeError: the shapes of input and target differ.
+
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.binary_cross_entropy_with_logits(ts.tensor([0.0, -200.0]), ts.ones(2), reduction="none")
+        tensor([  0.6931, 200.0000])
     """
     name = "binary_cross_entropy_with_logits"
     check_reduction(reduction, name)
@@ -194,9 +271,10 @@ def binary_cross_entropy_with_logits(
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers (...) as int64 rows (..., num_classes) with a single 1; -1 takes the largest number plus one.
 
-    >>> import tapescope as ts
-    >>> ts.nn.functional.one_hot(ts.tensor([2, 0])).tolist()
-    [[0, 0, 1], [1, 0, 0]]
+    Example:
+        >>> import tapescope as ts
+        >>> ts.nn.functional.one_hot(ts.tensor([2, 0])).tolist()
+        [[0, 0, 1], [1, 0, 0]]
     """
     numbers = tensor._array
     if numbers.dtype.kind not in "iu":

@@ -32,7 +32,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
             raise ValueError(f"negative_slope {param} not a valid number")
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity not in _GAINS:
-        raise ValueError(f"Unsupported nonlinearity {nonlinearity}: expected one of {', '.join((*_GAINS, 'leaky_relu'))}")
+        raise ValueError(
+            f"Unsupported nonlinearity {nonlinearity}: expected one of {', '.join((*_GAINS, 'leaky_relu'))}"
+        )
     return _GAINS[nonlinearity]
 
 

@@ -33,7 +33,9 @@ class MissingAttributeError(AttributeError):
         text = f"'{type(self.module).__name__}' object has no attribute '{self.name}'"
         if "_parameters" not in self.module.__dict__:
             return text + ". Call super().__init__() at the start of the module's __init__"
-        close = difflib.get_close_matches(str(self.name), [n for n in dir(self.module) if n[:1] != "_"], n=3, cutoff=0.6)
+        close = difflib.get_close_matches(
+            str(self.name), [n for n in dir(self.module) if n[:1] != "_"], n=3, cutoff=0.6
+        )
         return text + (". Did you mean: " + ", ".join(f"'{n}'" for n in close) + "?" if close else "")
 
 

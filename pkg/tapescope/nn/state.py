@@ -123,7 +123,9 @@ def _prefix_hint(keys: IncompatibleKeys, slots: Mapping[str, Slot]) -> str:
             prefix = longer[0][:end]
             if all(key.startswith(prefix) and key[end:] in shorter for key in longer):
                 preposition = "from" if advice == "strip" else "to"
-                return f" The keys differ by the prefix '{prefix}' only: {advice} it {preposition} the state dict's keys."
+                return (
+                    f" The keys differ by the prefix '{prefix}' only: {advice} it {preposition} the state dict's keys."
+                )
     return ""
 
 

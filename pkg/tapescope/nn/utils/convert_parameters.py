@@ -28,7 +28,9 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     listed = list(parameters)
     total = sum(p.numel() for p in listed)
     if tuple(vec.shape) != (total,):
-        raise ShapeError(f"vector_to_parameters: the vector has shape {tuple(vec.shape)}, the parameters need ({total},)")
+        raise ShapeError(
+            f"vector_to_parameters: the vector has shape {tuple(vec.shape)}, the parameters need ({total},)"
+        )
     start = 0
     for p in listed:
         end = start + p.numel()
