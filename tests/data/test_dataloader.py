@@ -58,7 +58,9 @@ def test_batches_come_in_order(workers):
 def test_shuffle_follows_the_seed():
     data = TensorDataset(ts.arange(50))
     first = [x.tolist() for (x,) in DataLoader(data, 7, shuffle=True, generator=ts.Generator().manual_seed(1))]
-    again = [x.tolist() for (x,) in DataLoader(data, 7, shuffle=True, generator=ts.Generator().manual_seed(1), num_workers=2)]
+    again = [
+        x.tolist() for (x,) in DataLoader(data, 7, shuffle=True, generator=ts.Generator().manual_seed(1), num_workers=2)
+    ]
     assert first == again and sorted(sum(first, [])) == list(range(50))
     ts.manual_seed(0)
     loader = DataLoader(data, 50, shuffle=True)
@@ -94,7 +96,9 @@ def test_fast_batches_equal_collated_samples():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_sample_is_named_with_its_cause(workers):
-    with pytest.raises(errors.DataError, match=r"sample 13 of Squares could not be loaded: TypeError: no such record") as caught:
+    with pytest.raises(
+        errors.DataError, match=r"sample 13 of Squares could not be loaded: TypeError: no such record"
+    ) as caught:
         list(DataLoader(Squares(bad=13), batch_size=4, num_workers=workers))
     assert isinstance(caught.value.__cause__, TypeError) and caught.value.index == 13
     assert not loader_threads()

@@ -97,7 +97,8 @@ def test_samplers():
 def test_weighted_sampler():
     counts = Counter(WeightedRandomSampler([1.0, 0.0, 3.0], 4000, generator=generator()))
     assert counts[1] == 0 and counts[2] / counts[0] == pytest.approx(3, rel=0.15)
-    assert sorted(WeightedRandomSampler([1.0, 0.0, 3.0, 1e-9], 3, replacement=False, generator=generator())) == [0, 2, 3]
+    sampler = WeightedRandomSampler([1.0, 0.0, 3.0, 1e-9], 3, replacement=False, generator=generator())
+    assert sorted(sampler) == [0, 2, 3]
     for weights, match in (([-1.0], "negative"), ([0.0, 0.0], "all be zero"), ([float("nan")], "finite")):
         with pytest.raises(ValueError, match=match):
             WeightedRandomSampler(weights, 1)

@@ -26,7 +26,12 @@ def test_the_file_is_small_attributed_and_unchanged():
 
 def test_digits():
     data = datasets.digits()
-    assert isinstance(data, Dataset) and len(data) == 1797 and data.images.shape == (1797, 8, 8) and data.images.dtype is ts.float32
+    assert (
+        isinstance(data, Dataset)
+        and len(data) == 1797
+        and data.images.shape == (1797, 8, 8)
+        and data.images.dtype is ts.float32
+    )
     assert data.labels.dtype is ts.int64 and sorted(set(data.labels.tolist())) == list(range(10))
     assert (data.images.min().item(), data.images.max().item()) == (0.0, 1.0) and data.classes[3] == "3"
     image, label = data[5]
@@ -39,7 +44,9 @@ def test_splits_are_fixed_and_do_not_overlap():
     train, test = datasets.digits(train=True), datasets.digits(train=False)
     assert (len(train), len(test)) == (1438, 359)
     first, second = datasets.digits().split()
-    assert np.array_equal(first.images.numpy(), train.images.numpy()) and np.array_equal(second.labels.numpy(), test.labels.numpy())
+    assert np.array_equal(first.images.numpy(), train.images.numpy()) and np.array_equal(
+        second.labels.numpy(), test.labels.numpy()
+    )
     assert test.labels[:12].tolist() == [2, 4, 5, 4, 8, 2, 0, 6, 3, 3, 2, 6]
     together = np.sort(np.concatenate([train.images.numpy(), test.images.numpy()]).reshape(1797, -1).sum(1))
     np.testing.assert_array_equal(together, np.sort(datasets.digits().images.numpy().reshape(1797, -1).sum(1)))

@@ -128,7 +128,9 @@ def test_state_dicts_that_do_not_fit():
     for p in params:
         p.grad = p.detach()
     other.step()
-    with pytest.raises(errors.CheckpointError, match=r"'exp_avg' of parameter 0 has shape \(3,\), the parameter has \(2,\)"):
+    with pytest.raises(
+        errors.CheckpointError, match=r"'exp_avg' of parameter 0 has shape \(3,\), the parameter has \(2,\)"
+    ):
         rule.load_state_dict(other.state_dict())
     with pytest.raises(errors.CheckpointError, match="keys 'state' and 'param_groups'"):
         rule.load_state_dict({"a": 1})
@@ -223,7 +225,9 @@ def test_a_step_between_forward_and_backward_is_found_with_its_line():
     with pytest.raises(errors.InplaceError) as caught:
         loss.backward()
     changed = next(site for site in caught.value.sites if site[0] == "changed at")
-    assert errors.users_site(*changed[1:])[0].co_name == "test_a_step_between_forward_and_backward_is_found_with_its_line"
+    assert (
+        errors.users_site(*changed[1:])[0].co_name == "test_a_step_between_forward_and_backward_is_found_with_its_line"
+    )
 
 
 def test_repr():

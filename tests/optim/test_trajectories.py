@@ -68,6 +68,7 @@ def test_numpy_and_compiled_paths_agree_to_the_bit(case, dtype, monkeypatch):
 def test_recorded_values(case):
     np.testing.assert_allclose(ours(case)[-1], RECORDED[case], rtol=1e-12)
 
+
 # The parameter after 20 steps, from PyTorch 2.13 in float64.
 RECORDED = {
     "sgd": [

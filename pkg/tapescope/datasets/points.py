@@ -81,6 +81,4 @@ def _mixed(points: np.ndarray, labels: np.ndarray, noise: float, seed: int) -> P
     source = np.random.Generator(np.random.Philox(seed))
     points = points + noise * source.standard_normal(points.shape)
     order = source.permutation(len(points))
-    return Points(
-        Tensor._wrap(points[order].astype(np.float32)), Tensor._wrap(labels[order].astype(np.int64))
-    )
+    return Points(Tensor._wrap(points[order].astype(np.float32)), Tensor._wrap(labels[order].astype(np.int64)))

@@ -86,9 +86,7 @@ class Adam(Optimizer):
                 if c is None:
                     c = cached[key] = _numbers(group, *key)
                 top = state["max_exp_avg_sq"]._array if group["amsgrad"] else None
-                update_adam(
-                    array, grad._array, state["exp_avg"]._array, state["exp_avg_sq"]._array, top, c, decoupled
-                )
+                update_adam(array, grad._array, state["exp_avg"]._array, state["exp_avg_sq"]._array, top, c, decoupled)
                 p._bump()
         return loss
 
@@ -97,7 +95,9 @@ def _begin(state: dict[str, Any], p: Tensor, amsgrad: bool) -> None:
     """The state of a parameter before its first step: count 0, averages 0."""
     array = p._array
     if not p.dtype.is_floating_point:
-        raise DtypeError(f"Adam: a parameter of shape {array.shape} has dtype {p.dtype}, expected a floating-point dtype.")
+        raise DtypeError(
+            f"Adam: a parameter of shape {array.shape} has dtype {p.dtype}, expected a floating-point dtype."
+        )
     state["step"] = Tensor._wrap(np.zeros((), np.float32))
     for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq"):
         state[name] = Tensor._wrap(np.zeros(array.shape, array.dtype))

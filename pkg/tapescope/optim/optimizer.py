@@ -228,7 +228,9 @@ class Optimizer:
 
     def _check_state(self, given: Any) -> None:
         if not isinstance(given, dict) or "state" not in given or "param_groups" not in given:
-            raise _Misfit("load_state_dict: expected a dict with the keys 'state' and 'param_groups', as state_dict() gives")
+            raise _Misfit(
+                "load_state_dict: expected a dict with the keys 'state' and 'param_groups', as state_dict() gives"
+            )
         groups = given["param_groups"]
         if len(groups) != len(self.param_groups):
             raise _Misfit(

@@ -79,7 +79,8 @@ class DataLoader:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(() if sampler is None else sampler, batch_size, drop_last)
-        self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
+        self.batch_size, self.drop_last = batch_size, drop_last
+        self.sampler, self.batch_sampler = sampler, batch_sampler
         self.collate_fn = default_collate if collate_fn is None and batch_sampler is not None else collate_fn
 
     def __len__(self) -> int:
@@ -91,7 +92,9 @@ class DataLoader:
         if self.streams:
             batches = self._stream()
             # A stream has one reading end, so one thread reads it ahead.
-            return prefetch(repeat(lambda: next(batches, END)), 1, self.prefetch_factor) if self.num_workers else batches
+            return (
+                prefetch(repeat(lambda: next(batches, END)), 1, self.prefetch_factor) if self.num_workers else batches
+            )
         if self.batch_sampler is None:
             jobs = (_Job(self._sample, index) for index in self.sampler)  # type: ignore[union-attr]
         else:

@@ -79,9 +79,7 @@ class TensorDataset(Dataset):
     def get_batch(self, indices: Sequence[int]) -> list[Tensor]:
         """The rows at `indices` of every tensor: one fancy index per tensor."""
         rows = np.asarray(indices, np.intp)
-        return [
-            tensor[rows] if tensor.requires_grad else Tensor._wrap(tensor._array[rows]) for tensor in self.tensors
-        ]
+        return [tensor[rows] if tensor.requires_grad else Tensor._wrap(tensor._array[rows]) for tensor in self.tensors]
 
 
 class Subset(Dataset):
