@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .timing import alternate, ratio, show, stretch
+from .timing import compare, stretch
 
 
 def step_of(module: Any) -> Callable[[], None]:
@@ -47,14 +47,5 @@ def run(rounds: int, torch: Any) -> dict[str, float]:
 
     modules = {"tapescope": ts} | ({"PyTorch": torch} if torch else {})
     work = {side: {"training step": step_of(m), **parts_of(m)} for side, m in modules.items()}
-    rows, ratios = [], {}
-    for name in work["tapescope"]:
-        seconds = alternate({side: stretch(work[side][name], 200) for side in modules}, rounds)
-        if torch:
-            ours, theirs, of = ratio(seconds, "tapescope", "PyTorch")
-            ratios[name] = of
-            rows.append((name, ours, theirs, of))
-        else:
-            rows.append((name, min(seconds["tapescope"]), None, None))
-    show("(b) the digits: 64-128-64-10, batch 64", rows, "µs")
-    return ratios
+    rows = {name: {side: stretch(work[side][name], 200) for side in modules} for name in work["tapescope"]}
+    return compare("(b) the digits: 64-128-64-10, batch 64", rows, rounds, "µs")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from .timing import alternate, ratio, show
+from .timing import compare
 
 _SCRIPT = "import time; start = time.perf_counter(); import {0}; print(time.perf_counter() - start)"
 
@@ -28,10 +28,4 @@ def run(rounds: int, with_torch: bool) -> dict[str, float]:
     sides = {"tapescope": fresh("tapescope")} | ({"PyTorch": fresh("torch")} if with_torch else {})
     for measure in sides.values():
         measure()  # once for the disk
-    seconds = alternate(sides, rounds)
-    if not with_torch:
-        show("(c) import", [("import", min(seconds["tapescope"]), None, None)], "ms")
-        return {}
-    ours, theirs, of = ratio(seconds, "tapescope", "PyTorch")
-    show("(c) import", [("import", ours, theirs, of)], "ms")
-    return {"import": of}
+    return compare("(c) import, each time in a new process", {"import": sides}, rounds, "ms")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .timing import alternate, ratio, show, statement
+from .timing import compare, statement
 
 OPERATIONS = {
     "add": "x + y",
@@ -45,15 +45,8 @@ def run(rounds: int, torch: Any) -> dict[str, float]:
         side: {"x": m.randn(8, 8, requires_grad=True), "y": m.randn(8, 8), "chain": chain}
         for side, m in modules.items()
     }
-    rows, ratios = [], {}
-    for name, source in {**OPERATIONS, **ALSO}.items():
-        number = 200 if "chain" in source else 2000
-        seconds = alternate({side: statement(source, names[side], number) for side in modules}, rounds)
-        if torch:
-            ours, theirs, of = ratio(seconds, "tapescope", "PyTorch")
-            ratios[name] = of
-            rows.append((name, ours, theirs, of))
-        else:
-            rows.append((name, min(seconds["tapescope"]), None, None))
-    show("(a) one recorded operation, 8x8 float32", rows, "µs")
-    return ratios
+    rows = {
+        name: {side: statement(source, names[side], 200 if "chain" in source else 2000) for side in modules}
+        for name, source in {**OPERATIONS, **ALSO}.items()
+    }
+    return compare("(a) one recorded operation, 8x8 float32", rows, rounds, "µs")

@@ -36,17 +36,21 @@ def stretch(function: Callable[[], Any], number: int) -> Callable[[], float]:
     return measure
 
 
-def ratio(seconds: Mapping[str, list[float]], ours: str, theirs: str) -> tuple[float, float, float]:
-    """(our best, their best, median over the rounds of ours divided by theirs)."""
-    paired = [a / b for a, b in zip(seconds[ours], seconds[theirs], strict=True)]
-    return min(seconds[ours]), min(seconds[theirs]), statistics.median(paired)
-
-
-def show(title: str, rows: list[tuple[str, float, float | None, float | None]], unit: str) -> None:
-    """Print a table: name, ours, PyTorch's, ratio."""
+def compare(
+    title: str, rows: Mapping[str, Mapping[str, Callable[[], float]]], rounds: int, unit: str
+) -> dict[str, float]:
+    """Measure rows of sides ("tapescope" and perhaps "PyTorch"), print a table, and return the ratios: the median over
+    the rounds of ours divided by theirs."""
     scale = {"µs": 1e6, "ms": 1e3, "s": 1.0}[unit]
-    print(f"\n{title}\n{'':26s}{'tapescope':>12s}{'PyTorch':>12s}{'ratio':>8s}")
-    for name, ours, theirs, of in rows:
-        other = "-" if theirs is None else f"{theirs * scale:.3g} {unit}"
-        shown = "-" if of is None else f"{of:.2f}"
-        print(f"{name:26s}{f'{ours * scale:.3g} {unit}':>12s}{other:>12s}{shown:>8s}")
+    ratios: dict[str, float] = {}
+    print(f"\n{title}\n{'':28s}{'tapescope':>12s}{'PyTorch':>12s}{'ratio':>8s}")
+    for name, sides in rows.items():
+        seconds = alternate(sides, rounds)
+        shown = [
+            f"{min(seconds[side]) * scale:.3g} {unit}" if side in seconds else "-" for side in ("tapescope", "PyTorch")
+        ]
+        if "PyTorch" in seconds:
+            pairs = zip(seconds["tapescope"], seconds["PyTorch"], strict=True)
+            ratios[name] = statistics.median(ours / theirs for ours, theirs in pairs)
+        print(f"{name:28s}{shown[0]:>12s}{shown[1]:>12s}{ratios.get(name, float('nan')):8.2f}")
+    return ratios
