@@ -171,10 +171,11 @@ def _linear_dx(g: Any, x: Any, weight: Any) -> Any:
     return matmul(g, weight) if weight.ndim == 2 else unsqueeze(g, -1) * weight
 
 
-def _explain_linear(x: Any, weight: Any, bias: Any) -> tuple[str, Sequence[int | None]]:
+def _explain_linear(x: Any, weight: Any, bias: Any) -> Any:
     a, w = np.shape(x), np.shape(weight)
     if a and w and a[-1] != w[-1]:
-        return f"the input has {a[-1]} features, the weight wants {w[-1]}.", (len(a) - 1, len(w) - 1)
+        message = f"the input has {a[-1]} features, the weight wants {w[-1]}."
+        return message, (len(a) - 1, len(w) - 1), f"Try nn.Linear({a[-1]}, {w[0]}), or an input of {w[-1]} features."
     return f"a bias of shape {np.shape(bias)} does not fit a weight of shape {w}.", (None, 0, 0)
 
 

@@ -39,7 +39,8 @@ class Op:
         view: the output shares the input's memory, where NumPy can.
         variadic: the array inputs come as one sequence (cat, stack).
         outputs: the op gives a tuple of arrays.
-        explain: ``explain(*arrays, *arguments) -> (message, axis of each array or None)`` for a forward that failed.
+        explain: ``explain(*arrays, *arguments) -> (message, axis of each array or None, perhaps a hint)``, for a
+            forward that failed.
         names: what the inputs are called in messages.
     """
 
@@ -62,7 +63,7 @@ class Op:
         view: bool = False,
         variadic: bool = False,
         outputs: bool = False,
-        explain: Callable[..., tuple[str, Sequence[int | None]]] | None = None,
+        explain: Callable[..., Any] | None = None,
         names: tuple[str, ...] = ("input", "other"),
     ) -> None:
         self.name, self.forward, self.rule = name, forward, rule
@@ -133,9 +134,9 @@ def explained(
     op: Op, arrays: Sequence[Any], arguments: tuple[Any, ...], error: Exception, edges: Sequence[Any] = ()
 ) -> TapescopeError:
     """The error of a failed forward, with shapes, dtypes and the axis that does not fit."""
-    message, axes = str(error), ()  # type: tuple[str, Sequence[int | None]]
+    message, axes, hint = str(error), (), []  # type: tuple[str, Sequence[int | None], list[str]]
     if op.explain is not None:
-        message, axes = op.explain(*((arrays,) if op.variadic else arrays), *arguments)
+        message, axes, *hint = op.explain(*((arrays,) if op.variadic else arrays), *arguments)
     names = op.names if len(op.names) >= len(arrays) else tuple(f"input {i}" for i in range(len(arrays)))
     operands = [
         {
@@ -150,7 +151,7 @@ def explained(
     ]
     got = ", ".join(f"{names[i]} {describe(value)}" for i, value in enumerate(arrays) if value is not None)
     kind = next(kind for cause, kind in _EXPLAINED if isinstance(error, cause))
-    return kind(f"{op.name}: {message} Got {got}.", op=op.name, operands=operands)
+    return kind(f"{op.name}: {message} Got {got}.", op=op.name, operands=operands, hint=hint[0] if hint else None)
 
 
 _EXPLAINED: tuple[tuple[type[Exception], type[TapescopeError]], ...] = (
