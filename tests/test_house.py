@@ -85,7 +85,7 @@ def test_no_cycle_between_modules() -> None:
     seen: dict[str, int] = {}
 
     def visit(name: str, trail: list[str]) -> None:
-        assert seen.get(name) != 1, f"import cycle: {' -> '.join([*trail[trail.index(name):], name])}"
+        assert seen.get(name) != 1, f"import cycle: {' -> '.join([*trail[trail.index(name) :], name])}"
         if seen.get(name):
             return
         seen[name] = 1
@@ -99,7 +99,9 @@ def test_no_cycle_between_modules() -> None:
 
 def test_import_loads_nothing_heavy() -> None:
     script = f"import sys; import tapescope; print(sorted(m for m in {sorted(LATE)!r} if m in sys.modules))"
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
     assert answer.stdout.strip() == "[]"
 
 

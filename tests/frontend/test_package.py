@@ -68,7 +68,5 @@ def test_the_lock_file_names_no_registry() -> None:
 def test_unit_tests_of_the_front_end() -> None:
     if shutil.which("npm") is None or not (EXTENSION / "node_modules").is_dir():
         pytest.skip("needs Node and its packages: cd extension && npm ci")
-    done = subprocess.run(
-        ["npm", "test"], cwd=EXTENSION, env=environment(), capture_output=True, text=True, timeout=55
-    )
+    done = subprocess.run(["npm", "test"], cwd=EXTENSION, env=environment(), capture_output=True, text=True, timeout=55)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -53,7 +53,9 @@ def test_what_to_type(shell, setup, line, say):
     assert say in str(info.value)
 
 
-@pytest.mark.parametrize("text, size", [("64MiB", 64 << 20), ("2e9", 2_000_000_000), ("1.5 GB", 1_500_000_000), ("8b", 8)])
+@pytest.mark.parametrize(
+    "text, size", [("64MiB", 64 << 20), ("2e9", 2_000_000_000), ("1.5 GB", 1_500_000_000), ("8b", 8)]
+)
 def test_sizes(text, size):
     assert parse_size(text) == size
 

@@ -7,7 +7,15 @@ from typing import Any
 
 NUMBER = (int, float)
 NONE = type(None)
-SITE = {"label": str, "text": str, "cell": (str, NONE), "count": (int, NONE), "line": int, "file": (str, NONE), "source": str}
+SITE = {
+    "label": str,
+    "text": str,
+    "cell": (str, NONE),
+    "count": (int, NONE),
+    "line": int,
+    "file": (str, NONE),
+    "source": str,
+}
 STATS = {
     "norm": (*NUMBER, NONE), "mean": (*NUMBER, NONE), "std": (*NUMBER, NONE), "min": (*NUMBER, NONE),
     "max": (*NUMBER, NONE), "nonfinite": int, "hist": (list, NONE), "lo": (*NUMBER, NONE), "hi": (*NUMBER, NONE),

@@ -19,7 +19,7 @@ def test_a_shape_error_names_the_line_and_marks_the_axis():
     assert fault.kind == "ShapeError"
     assert [c.site.text for c in fault.culprits if c.site.file == "model.py"][0] == 'File "model.py", line 4'
     text = fault.text()
-    assert '--> 4 y = net(x * 1.0)' in text
+    assert "--> 4 y = net(x * 1.0)" in text
     rows = text.splitlines()
     row = next(i for i, line in enumerate(rows) if line.startswith("input"))
     assert rows[row][rows[row + 1].index("^") :].startswith("120")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import tapescope as ts
 from tapescope.errors import DeviceError, DtypeError, IndexingError, ShapeError
 
@@ -19,7 +18,7 @@ ROWS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: z(3, 4) @ z(3, 4), ShapeError, r"axis 1 of the first is 4, axis 0 of the second is 3.*must be equal"),
     (lambda: z(3, 4) @ z(4, 2, dtype=ts.float64), DtypeError, "float32, the second float64"),
     (lambda: z(2, 3, 4) @ z(3, 4, 2), ShapeError, r"batch dimensions \(2,\) and \(3,\)"),
-    (lambda: F.linear(z(5, 120), z(10, 128)), ShapeError, r"the input has 120 features, the weight wants 128.*Try nn.Linear\(120, 10\)"),
+    (lambda: F.linear(z(5, 120), z(10, 128)), ShapeError, r"input has 120 features, the weight wants 128.*Try nn.Linear\(120, 10\)"),
     (lambda: F.linear(z(5, 4), z(3, 4), z(2)), ShapeError, r"bias of shape \(2,\)"),
     (lambda: ts.where(z(2) > 0, z(3), z(3)), ShapeError, "do not broadcast"),
     (lambda: z(2, 3).reshape(4, 2), ShapeError, r"cannot view \(2, 3\) as \(4, 2\): 6 elements"),

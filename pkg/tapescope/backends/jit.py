@@ -49,9 +49,7 @@ class Kernel:
         import numba
 
         if not self.ufunc:
-            return numba.njit(
-                self.function, cache=True, nogil=True, error_model="numpy", fastmath=self.fastmath
-            )
+            return numba.njit(self.function, cache=True, nogil=True, error_model="numpy", fastmath=self.fastmath)
         count = self.function.__code__.co_argcount
         signatures = [f"{t}({', '.join([t] * count)})" for t in ("float32", "float64")]
         return numba.vectorize(signatures, cache=True, fastmath=self.fastmath)(self.function)

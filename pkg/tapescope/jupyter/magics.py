@@ -32,7 +32,9 @@ class TapescopeMagics(Magics):
         if len(models) == 1:
             return next(iter(models.values()))
         if not models:
-            raise UsageError(f"%{magic}: there is no model yet. Make one (net = nn.Sequential(...)), then %{magic} net.")
+            raise UsageError(
+                f"%{magic}: there is no model yet. Make one (net = nn.Sequential(...)), then %{magic} net."
+            )
         raise UsageError(f"%{magic}: which model? Type one of: " + ", ".join(f"%{magic} {name}" for name in models))
 
     def _evaluate(self, text: str) -> Any:

@@ -58,7 +58,11 @@ def _has_group(error: BaseException | None) -> bool:
 
 
 def show(
-    shell: Any, kind: type[BaseException], error: BaseException, traceback: TracebackType | None, tb_offset: int | None = None
+    shell: Any,
+    kind: type[BaseException],
+    error: BaseException,
+    traceback: TracebackType | None,
+    tb_offset: int | None = None,
 ) -> list[str]:
     """IPython's custom exception handler."""
     stb: list[str] | None = None

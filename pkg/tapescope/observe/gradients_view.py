@@ -144,7 +144,9 @@ class GradientsView(View):
         self._last = sample
         self._first_step = step if self._first_step is None else self._first_step
         self._last_step = step
-        self._start = [_larger(a, b) if self._record.count < 5 else a for a, b in zip(self._start, sample.norms, strict=True)]
+        self._start = [
+            _larger(a, b) if self._record.count < 5 else a for a, b in zip(self._start, sample.norms, strict=True)
+        ]
         updates = sample.updates or [None] * len(sample.norms)
         row = [float(step), sample.loss, *sample.norms, *updates]
         self._record.add([np.nan if value is None else np.inf if np.isnan(value) else value for value in row])

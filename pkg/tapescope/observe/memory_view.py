@@ -185,7 +185,12 @@ class MemoryView(View):
         head = f"{numbers.size(message['total'])} alive, peak {numbers.size(message['peak'])}{budget}"
         split = numbers.table(["role", "bytes"], [[role, numbers.size(roles[role])] for role in ROLES], right=(1,))
         rows = [
-            [("! " if row["trouble"] else "") + row["name"], row["detail"], numbers.size(row["bytes"]), place(row["site"])]
+            [
+                ("! " if row["trouble"] else "") + row["name"],
+                row["detail"],
+                numbers.size(row["bytes"]),
+                place(row["site"]),
+            ]
             for row in message["holders"]
         ]
         held = numbers.table(["held by", "", "bytes", "made at"], rows, right=(2,))
