@@ -146,7 +146,7 @@ class GradientsPicture implements Picture {
         return;
       }
       const y = 3 + (LOSS_HEIGHT - 6) * (1 - this.lossExtent.place(value, 1e-12));
-      path += `${pen}${(500 * (this.edges[k] + this.edges[k + 1])).toFixed(1)},${y.toFixed(2)}`;
+      path += `${pen}${(1000 * this.edges[k + 1]).toFixed(1)},${y.toFixed(2)}`;
       pen = 'L';
     });
     this.curve.setAttribute('viewBox', `0 0 1000 ${LOSS_HEIGHT}`);

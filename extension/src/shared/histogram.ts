@@ -11,7 +11,7 @@ export function histogram(what: string, stats: Stats, hue: 'value' | 'grad'): HT
   const facts = [`‖${hue === 'grad' ? 'g' : 'x'}‖ ${format.number(stats.norm)}`];
   const level = stats.lo !== null && stats.lo === stats.hi; // one value, or the same everywhere: nothing to draw
   if (level) {
-    facts.push(Math.abs(stats.lo as number) === stats.norm ? format.number(stats.lo) : `all ${format.number(stats.lo)}`);
+    facts.push(...(stats.lo === stats.norm ? [] : [`all ${format.number(stats.lo)}`]));
   } else if (stats.std !== null && stats.hist) {
     facts.push(`${format.number(stats.mean)} ± ${format.number(stats.std)}`);
   }

@@ -44,7 +44,7 @@ export function inspector(node: TapeNode): HTMLElement[] {
     list.append(h('dt', {}, term), h('dd', {}, ...lines.map(line => h('div', { title: line }, line))));
   }
   parts.push(list);
-  if (node.value && (node.value.hist || node.value.nonfinite)) {
+  if (node.value && (node.value.nonfinite || (node.value.hist && node.shape.length))) { // a number needs no histogram
     parts.push(histogram(node.kind === 'op' ? 'value of the output' : 'value', node.value, 'value'));
   }
   if (node.grad) {

@@ -99,9 +99,14 @@ class View {
     if (this.frame && width > 0) {
       this.shellFor(this.frame.snapshot.view).paint(this.frame, width - 2); // without the border
     }
-    if (this.owed !== null) {
-      this.model.send({ type: 'ack', seq: this.owed });
-      this.owed = null;
+    const { owed } = this;
+    this.owed = null;
+    if (owed !== null) {
+      try {
+        this.model.send({ type: 'ack', seq: owed });
+      } catch {
+        this.markStale(); // the kernel behind the model has gone: nobody waits for it any more
+      }
     }
   }
 }
