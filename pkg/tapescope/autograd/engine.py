@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -186,17 +187,10 @@ def fit(g: Any, edge: Any) -> Any:
         if axes:
             g = asarray(np.add.reduce(g, axes)) if type(g) is ndarray else reduce_sum(g, axes)
         if tuple(g.shape) != shape:
-            g = g.reshape(shape) if g.size == _size(shape) else g + np.zeros(shape, edge.dtype)
+            g = g.reshape(shape) if prod(g.shape) == prod(shape) else g + np.zeros(shape, edge.dtype)
     if type(g) is ndarray:
         return g if g.dtype == edge.dtype else g.astype(edge.dtype)
     return g if g._array.dtype == edge.dtype else g.to(edge.dtype)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size
 
 
 def _unpack(node: Node, create: bool) -> list[Any]:

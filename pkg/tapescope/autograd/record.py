@@ -164,16 +164,20 @@ def _forward(
 
 
 def saved_by(op: Op, inputs: Any, out: Any, edges: Sequence[Any]) -> tuple[Any, ...]:
-    """What the node keeps for backward: only what the gradients that are wanted need."""
-    saves, uses = op.saves, op.uses
-    if uses is None:
-        return tuple([out if which == "out" else inputs[which] for which in saves])
-    return tuple(
-        [
-            (out if which == "out" else inputs[which]) if any(edges[i] is not None for i in users) else None
-            for which, users in zip(saves, uses, strict=True)
-        ]
-    )
+    """What the node keeps for backward: only what the gradients that are wanted need.
+
+    A bare array among them is always the op's own output: inputs that came as arrays are kept as tensors.
+    """
+    saved = []
+    for i, which in enumerate(op.saves):
+        if op.uses is not None and not any(edges[user] is not None for user in op.uses[i]):
+            saved.append(None)
+        elif which == "out":
+            saved.append(out)
+        else:
+            value = inputs[which]
+            saved.append(wrap(value) if type(value) is ndarray else value)
+    return tuple(saved)
 
 
 def view_of(op: Op, base: Any, out: Any, attrs: tuple[Any, ...], frame: FrameType) -> Any:
