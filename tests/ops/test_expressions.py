@@ -51,6 +51,7 @@ EXPRESSIONS: dict[str, Callable[..., ts.Tensor]] = {
     "integer and mask": lambda x, v: x[0, [True, False, True, True]] * v[1:],
     "expand": lambda x, v: v.expand(3, 4) * x + v[:1].expand(3, 1),
     "view": lambda x, v: x.view(2, 6) * v.view(2, 2).sum(1, keepdim=True),
+    "narrow": lambda x, v: x.narrow(1, 1, 2) ** 2 * v[:2],
     "T": lambda x, v: x.T * v[:, None],
     "mT": lambda x, v: (x.mT * x.mT).mT + v,
     "setitem row": put(ROW),
