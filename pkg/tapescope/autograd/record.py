@@ -168,7 +168,7 @@ def saved_by(op: Op, inputs: Any, out: Any, edges: Sequence[Any]) -> tuple[Any, 
 
     A bare array among them is always the op's own output: inputs that came as arrays are kept as tensors.
     """
-    saved = []
+    saved: list[Any] = []
     for i, which in enumerate(op.saves):
         if op.uses is not None and not any(edges[user] is not None for user in op.uses[i]):
             saved.append(None)
