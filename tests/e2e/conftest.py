@@ -47,18 +47,24 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A copy of the welcome notebook, open and not yet run; fails at the end where the page raised."""
+def notebook() -> Path:
+    """What ``lab`` opens; a file of tests may have its own."""
+    return NOTEBOOK
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Any, notebook: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A copy of the notebook, open and not yet run; fails at the end where the page raised."""
     home = tmp_path_factory.mktemp("jupyterlab")
     folder = home / "notebooks"
     folder.mkdir()
-    shutil.copy(NOTEBOOK, folder)
+    shutil.copy(notebook, folder)
     raised: list[str] = []
     with server.running(home, folder) as address:
         page = browser.new_page(viewport=SIZE)
         page.on("pageerror", lambda error: raised.append(str(error)))
         lab = Lab(page)
-        lab.open(f"{address}/lab/tree/{NOTEBOOK.name}?token={server.TOKEN}&reset")
+        lab.open(f"{address}/lab/tree/{notebook.name}?token={server.TOKEN}&reset")
         lab.command("application:toggle-left-area")
         yield lab
         page.close()

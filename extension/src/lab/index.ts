@@ -9,6 +9,7 @@ import { GOTO_EVENT } from '../shared/protocol';
 import { flashExtension, goTo, type Place } from './goto';
 import { Link } from './link';
 import { Panel } from './panel';
+import { showStills } from './stills';
 
 const GOTO = 'tapescope:goto';
 const TOGGLE = 'tapescope:toggle-panel';
@@ -75,6 +76,7 @@ function activate(
     link.changed.connect(refresh);
     notebook.disposed.connect(() => links.delete(notebook.id));
     listen(notebook.node, () => notebook);
+    showStills(notebook);
   };
   notebooks.forEach(watch);
   notebooks.widgetAdded.connect((_, notebook) => watch(notebook));

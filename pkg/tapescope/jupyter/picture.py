@@ -45,6 +45,9 @@ def _drawn(snapshot: dict[str, Any], history: np.ndarray | None, dpi: int) -> by
 def _height(snapshot: dict[str, Any]) -> float:
     if snapshot["view"] == "gradients":
         return min(1.4 + 0.24 * len(snapshot["parameters"]), 5.0)
+    if snapshot["view"] == "tape":
+        rows = max((y for _, y in _layout(_shown(snapshot), snapshot["edges"]).values()), default=0) + 1
+        return min(0.3 + 0.55 * rows, 4.0)
     return 2.6
 
 
@@ -54,9 +57,7 @@ def _height(snapshot: dict[str, Any]) -> float:
 def _tape(figure: Any, snapshot: dict[str, Any], history: np.ndarray | None) -> None:
     axes = figure.add_subplot()
     axes.axis("off")
-    nodes = snapshot["nodes"]
-    if len(nodes) > BOXES:
-        nodes = [node for node in nodes if node["kind"] == "op"][-BOXES:]
+    nodes = _shown(snapshot)
     places = _layout(nodes, snapshot["edges"])
     for source, target, _ in snapshot["edges"]:
         if source in places and target in places:
@@ -67,6 +68,13 @@ def _tape(figure: Any, snapshot: dict[str, Any], history: np.ndarray | None) -> 
     xs, ys = zip(*places.values(), strict=True) if places else ((0,), (0,))
     axes.set_xlim(min(xs) - 0.6, max(xs) + 0.6)
     axes.set_ylim(max(ys) + 0.6, min(ys) - 0.6)
+
+
+def _shown(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = snapshot["nodes"]
+    if len(nodes) > BOXES:
+        nodes = [node for node in nodes if node["kind"] == "op"][-BOXES:]
+    return nodes
 
 
 def _layout(nodes: list[dict[str, Any]], edges: list[list[int]]) -> dict[int, tuple[float, float]]:
@@ -96,8 +104,10 @@ def _box(axes: Any, node: dict[str, Any], x: float, y: float) -> None:
     bad = any(node[what] and node[what]["nonfinite"] for what in ("value", "grad"))
     edge = TROUBLE if bad else GRAD if node["grad"] else VALUE if node["kind"] == "op" else GREY
     style = {"boxstyle": "square,pad=0.35" if square else "round,pad=0.35", "fc": "white", "ec": edge, "lw": 1.0}
-    axes.text(x, y, node["label"][:14], ha="center", va="center", fontsize=7, bbox=style, zorder=3)
-    axes.text(x, y + 0.36, numbers.shape(node["shape"]), ha="center", va="center", fontsize=5, color=GREY, zorder=3)
+    axes.text(x, y, node["label"][:14], ha="center", va="center", fontsize=8, bbox=style, zorder=3)
+    plain = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}  # the wires pass behind the shape
+    axes.annotate(numbers.shape(node["shape"]), (x, y), (0, -15), textcoords="offset points", ha="center", va="center",
+                  fontsize=6.5, color=GREY, bbox=plain, zorder=2)  # fmt: skip
 
 
 # -- gradients -------------------------------------------------------------------------------------------------------
@@ -124,7 +134,7 @@ def _gradients(figure: Any, snapshot: dict[str, Any], history: np.ndarray | None
         if row["status"] in ("vanishing", "exploding", "nonfinite", "none"):
             label.set_color(TROUBLE)
     below.invert_yaxis()
-    below.set_xlabel("step · colour: log₁₀ ‖grad‖, dark is large", fontsize=7)
+    below.set_xlabel("step · colour: log₁₀ ‖grad‖, stronger is larger", fontsize=7)
 
 
 def _borders(steps: np.ndarray) -> np.ndarray:
