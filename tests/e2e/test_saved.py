@@ -90,3 +90,10 @@ def test_a_saved_view_is_live_while_its_kernel_lives_and_then_a_picture(lab: Lab
 
     run(lab)
     assert shows(lab, views=3, stills=0)
+
+
+def test_a_crash_leaves_pictures(lab: Lab) -> None:
+    lab.page.evaluate(
+        "void lab.panel.sessionContext.session.kernel.requestExecute({ code: 'import os; os._exit(1)' }).done.catch(() => 0)"
+    )
+    assert shows(lab, views=0, stills=3)

@@ -25,7 +25,8 @@ export function withoutWidget(data: Bundle): Bundle {
   return Object.fromEntries(Object.entries(data).filter(([type]) => type !== WIDGET_MIME));
 }
 
-/** Show the stills of a notebook: now, when its kernel has gone, and when cells have come (read anew, pasted, restored). */
+/** Show the stills of a notebook: now, when its kernel has gone, and when cells have come (read anew, pasted, restored).
+ * After a restart that the user asked for, the views on the page stay, to be looked into: they say that they are stale. */
 export function showStills(panel: NotebookPanel): void {
   const { context, sessionContext: session } = panel;
   let ready = false; // until then, no kernel only means: not yet
@@ -34,14 +35,18 @@ export function showStills(panel: NotebookPanel): void {
       replaceDead(panel).catch(error => console.warn('Tapescope: could not tell which saved views are live.', error));
     }
   };
-  let restarting = false;
+  let crashed = false;
   let waiting = false;
-  session.kernelChanged.connect(check);
+  session.kernelChanged.connect((_, { oldValue, newValue }) => {
+    if (oldValue !== newValue) { // a restart changes a kernel into itself
+      check();
+    }
+  });
   session.statusChanged.connect((_, status) => {
-    if (status === 'restarting' || status === 'autorestarting') {
-      restarting = true;
-    } else if (status === 'dead' || (status === 'idle' && restarting)) {
-      restarting = false;
+    if (status === 'autorestarting') {
+      crashed = true;
+    } else if (status === 'dead' || (status === 'idle' && crashed)) {
+      crashed = false;
       check();
     }
   });
