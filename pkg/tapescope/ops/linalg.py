@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import blas
 from ..errors import DtypeError, ShapeError
 from .record import Op, _public, ndarray, run, through_float32
 from .shape import transpose, unsqueeze
@@ -60,10 +61,10 @@ def _product(x: ndarray, y: ndarray) -> Any:
         )
     if x.dtype.itemsize == 2:
         return _half_product(x, y)
-    return x.dot(y) if x.ndim == 2 and y.ndim == 2 and x.dtype.kind != "b" else np.matmul(x, y)
+    return blas.dot(x, y) if x.ndim == 2 and y.ndim == 2 and x.dtype.kind != "b" else blas.matmul(x, y)
 
 
-_half_product = through_float32(np.matmul)
+_half_product = through_float32(blas.matmul)
 
 
 _matmul = Op("matmul", _product, (_matmul_dx, _matmul_dy), saves=(0, 1), uses=((1,), (0,)), explain=_explain_matmul)
