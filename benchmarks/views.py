@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from typing import Any
@@ -14,28 +15,31 @@ SECONDS = 3.0  # of training per turn
 def run(rounds: int) -> dict[str, float]:
     """Measure, print, and return the share of the loop's time that the views take.
 
-    By the clock of the wall, and by the training thread's own processor time, which a busy machine does not disturb.
+    By the clock of the wall, and by the training thread's own processor time. Each turn with views is compared with the
+    turns without before and after it; how far those two lie apart is printed as the noise.
     """
     import tapescope as ts
 
     step = step_of(ts)
     net = _net_of(step)
-    measured: dict[str, dict[str, list[float]]] = {clock: {"plain": [], "watched": []} for clock in CLOCKS}
+    bare = [_steps(step)]
+    watched = []
     for _ in range(rounds):
-        for side in ("plain", "watched"):
-            views = [ts.tape(net), ts.watch(net), ts.memory(live=True)] if side == "watched" else []
-            for clock, seconds in _steps(step).items():
-                measured[clock][side].append(seconds)
-            for view in views:
-                view.close()
+        views = [ts.tape(net), ts.watch(net), ts.memory(live=True)]
+        watched.append(_steps(step))
+        for view in views:
+            view.close()
+        bare.append(_steps(step))
     print("\n(d) three live views over the digits' training loop\n")
-    print(f"{'':28s}{'without':>12s}{'with':>12s}{'they take':>12s}")
+    print(f"{'':28s}{'without':>12s}{'with':>12s}{'they take':>12s}{'noise':>10s}")
     shares = {}
-    for clock, sides in measured.items():
-        plain, watched = (statistics.median(sides[side]) for side in ("plain", "watched"))
-        shares[clock] = statistics.median(w / p for p, w in zip(sides["plain"], sides["watched"], strict=True)) - 1
-        name = f"a step, {clock} time"
-        print(f"{name:28s}{plain * 1e6:9.0f} µs{watched * 1e6:9.0f} µs{shares[clock] * 100:10.1f} %")
+    for clock in CLOCKS:
+        plain, seen = [turn[clock] for turn in bare], [turn[clock] for turn in watched]
+        around = [(one + two) / 2 for one, two in itertools.pairwise(plain)]
+        shares[clock] = statistics.median(w / p for w, p in zip(seen, around, strict=True)) - 1
+        noise = statistics.median(abs(one / two - 1) for one, two in itertools.pairwise(plain))
+        medians = f"{statistics.median(plain) * 1e6:9.0f} µs{statistics.median(seen) * 1e6:9.0f} µs"
+        print(f"{f'a step, {clock} time':28s}{medians}{shares[clock] * 100:10.1f} %{noise * 100:8.1f} %")
     return shares
 
 

@@ -216,4 +216,4 @@ def test_a_costly_view_looks_rarely(loop, monkeypatch):
     monkeypatch.setattr(view, "measure_gradients", slowly)
     before = CONDUCTOR.sampled - 1  # the first step is chosen when the view is made
     loop.run(1.0)
-    assert 2 <= CONDUCTOR.sampled - before <= 5  # 20 ms each, 2.5 % of 1 s, and the credit of the first two
+    assert 2 <= CONDUCTOR.sampled - before <= 5  # 20 ms each, 1.8 % of 1 s, and the credit of the first two

@@ -6,7 +6,7 @@ Called by the conductor. Invariant: once warm, over any stretch longer than a fe
 
 from __future__ import annotations
 
-SHARE = 0.025  # of elapsed time, all live views together
+SHARE = 0.018  # of elapsed time, all live views together
 SAVED_UP = 0.010  # s: the most that may be saved up for later
 DEBT = 0.040  # s: the most that a run may begin with
 HIDDEN = 0.0002  # s: what a sampled step costs beyond what is timed (hooks, caches gone cold); measured
