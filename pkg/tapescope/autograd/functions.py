@@ -11,25 +11,20 @@ from ..ops.activation import log_softmax, softmax
 from ..ops.compare import allclose, equal
 from ..ops.elementwise import add, clamp, clone, div, sub, where
 from ..ops.index import gather, index_select, masked_fill
+from ..ops.join import cat, chunk, narrow, split, stack, unbind
 from ..ops.linalg import bmm, dot, matmul, mm
 from ..ops.random import dropout
 from ..ops.reduce import all, amax, amin, any, argmax, argmin, mean, prod, std, sum, var
 from ..ops.shape import (
-    cat,
-    chunk,
     expand,
     flatten,
     flip,
     movedim,
-    narrow,
     permute,
     reshape,
     shape_arguments,
-    split,
     squeeze,
-    stack,
     transpose,
-    unbind,
     unflatten,
     unsqueeze,
 )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DtypeError, ShapeError
-from ..ops import activation, compare, elementwise, index, linalg, random, reduce, shape
+from ..ops import activation, compare, elementwise, index, join, linalg, random, reduce, shape
 from ..ops import record as ops_record
 from ..ops.record import axes_of, ndarray
 from . import inplace
@@ -37,8 +37,8 @@ FUNCTIONS: list[Any] = [
     elementwise.add, elementwise.sub, elementwise.div, elementwise.clamp, elementwise.clone, activation.softmax,
     activation.log_softmax, reduce.sum, reduce.mean, reduce.prod, reduce.amax, reduce.amin, reduce.argmax, reduce.argmin,
     reduce.var, reduce.std, reduce.all, reduce.any, shape.reshape, shape.view, shape.flatten, shape.unflatten,
-    shape.squeeze, shape.unsqueeze, shape.permute, shape.transpose, shape.movedim, shape.flip, shape.expand, shape.narrow,
-    shape.split, shape.chunk, shape.unbind, index.masked_fill, index.index_select, index.gather, linalg.mm, linalg.bmm,
+    shape.squeeze, shape.unsqueeze, shape.permute, shape.transpose, shape.movedim, shape.flip, shape.expand, join.narrow,
+    join.split, join.chunk, join.unbind, index.masked_fill, index.index_select, index.gather, linalg.mm, linalg.bmm,
     linalg.dot, compare.equal, compare.allclose,
 ]  # fmt: skip
 OPERATORS: dict[str, Any] = {

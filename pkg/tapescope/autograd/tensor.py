@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,13 @@ import numpy as np
 from .. import dtypes
 from ..backends.devices import CPU, device, require
 from ..errors import DtypeError, GradError, ShapeError
-from ..ops import elementwise, index, shape
+from ..ops import elementwise, index
 from . import inplace
 from .handles import RemovableHandle
 from .node import Leaf, Node, Output
 from .record import _CREATED, apply_one, bind, counter_of, ndarray, new, notify, view_of, wrap
 from .text import tensor_text
+from .values import Values
 
 
 class Size(tuple):
@@ -37,7 +38,7 @@ class Size(tuple):
         return f"tapescope.Size({list(self)})"
 
 
-class Tensor:
+class Tensor(Values):
     """A multi-dimensional array of one dtype that remembers how it was computed.
 
     Made by :func:`tapescope.tensor`, by creation functions and by operations. ``x.grad`` holds the gradient after
@@ -335,85 +336,6 @@ class Tensor:
     def _bump(self, frame: Any = None) -> None:
         """Note that the memory was changed by something other than an op."""
         inplace.stamp(self, frame or sys._getframe(1))
-
-    # -- its values, for Python and NumPy ------------------------------------------------------------------------------
-
-    def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number.
-
-        Raises:
-            ShapeError: it has several elements, or none.
-        """
-        if self._array.size != 1:
-            raise ShapeError(
-                f"item: a tensor of shape {self._array.shape} has {self._array.size} elements, expected one."
-            )
-        return self._array.item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return self._array.tolist()
-
-    def numpy(self, *, force: bool = False) -> ndarray:
-        """The NumPy array that shares its memory.
-
-        Raises:
-            GradError: it requires grad, and changes to the array would escape the tape; ``force=True`` gives it anyhow.
-        """
-        if self._edge is not None and not force:
-            raise GradError("numpy: this tensor requires grad.", hint="Use x.detach().numpy().")
-        return self._array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.numpy().__dlpack__(**options)
-
-    def __dlpack_device__(self) -> Any:
-        return self._array.__dlpack_device__()
-
-    def _single(self, kind: str) -> Any:
-        if self._array.size != 1:
-            hint = "Use .any() or .all()." if kind == "bool" else None
-            raise ShapeError(
-                f"{kind}: a tensor of shape {self._array.shape} has {self._array.size} elements, expected one.",
-                hint=hint,
-            )
-        return self._array.item()
-
-    def __bool__(self) -> bool:
-        return bool(self._single("bool"))
-
-    def __int__(self) -> int:
-        return int(self._single("int"))
-
-    def __float__(self) -> float:
-        return float(self._single("float"))
-
-    def __complex__(self) -> complex:
-        return complex(self._single("complex"))
-
-    def __index__(self) -> int:
-        if self._array.dtype.kind not in "biu":
-            raise DtypeError(f"index: a tensor of {self.dtype} is not an integer.")
-        return int(self._single("index"))
-
-    def __len__(self) -> int:
-        if not self._array.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self._array.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(shape.unbind(self, 0))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool((self == value).any())
 
     def __hash__(self) -> int:
         return id(self)

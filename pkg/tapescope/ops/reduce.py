@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
+from . import join
 from . import shape as shapes
 from .compare import array
 from .context import composite
@@ -131,7 +132,7 @@ def _prod_vjp(g: Any, x: Any, axes: Any, keepdim: bool, shape: tuple[int, ...]) 
 
 
 def _products_of_others(x: Any, axis: int) -> Any:
-    pieces = shapes.unbind(x, axis)
+    pieces = join.unbind(x, axis)
     left: list[Any] = []
     right: list[Any] = []
     for source, into in ((pieces, left), (pieces[::-1], right)):
@@ -139,7 +140,7 @@ def _products_of_others(x: Any, axis: int) -> Any:
         for piece in source:
             into.append(piece * 0 + 1 if running is None else running)
             running = piece if running is None else running * piece
-    return shapes.stack([a * b for a, b in zip(left, right[::-1], strict=True)], axis)
+    return join.stack([a * b for a, b in zip(left, right[::-1], strict=True)], axis)
 
 
 _prod_op = Op("prod", _prod, (_prod_vjp,), saves=(0,), rule=_rule("prod"))

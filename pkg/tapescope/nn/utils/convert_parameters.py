@@ -8,7 +8,7 @@ import numpy as np
 
 from ...autograd import Tensor, composite
 from ...errors import ShapeError
-from ...ops.shape import cat
+from ...ops.join import cat
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

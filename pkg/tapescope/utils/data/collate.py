@@ -14,7 +14,7 @@ import numpy as np
 from ...autograd import Tensor
 from ...dtypes import BY_NUMPY
 from ...errors import DataError
-from ...ops.shape import stack
+from ...ops.join import stack
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
