@@ -47,6 +47,23 @@ def test_leaves_do_not_share_a_gradient() -> None:
     assert seed.tolist() == [1.0, 1.0]
 
 
+def test_a_fresh_gradient_is_handed_over_and_a_held_one_copied() -> None:
+    made, seen = [], []
+    x = ts.ones(3, requires_grad=True)
+    ts.autograd.events.node_done.append(lambda node, grads: made.append(id(grads[0])))
+    try:
+        (x * ts.ones(3)).backward(ts.ones(3))
+    finally:
+        ts.autograd.events.node_done.clear()
+    assert id(x.grad._array) == made[-1]  # no copy where nobody else holds it
+    y = ts.ones(3, requires_grad=True)
+    z = y + 0
+    z.register_hook(lambda g: seen.append(g))
+    z.backward(ts.ones(3))
+    seen[0].zero_()
+    assert y.grad.tolist() == [1.0, 1.0, 1.0]
+
+
 def test_second_backward_names_the_line() -> None:
     x = leaf(1.0, 2.0)
     loss = (x * x).sum()

@@ -99,10 +99,26 @@ def _accumulate(edge: Any, grad: Any, create: bool) -> None:
 
 def _owned(grad: ndarray) -> ndarray:
     """``grad`` itself if nobody else can hold it, else a copy: two leaves must not share one gradient."""
-    # Two here (the argument and getrefcount's own), and one in the caller.
-    if grad.base is None and grad.flags.c_contiguous and grad.flags.writeable and sys.getrefcount(grad) <= 3:
+    if grad.base is None and grad.flags.c_contiguous and grad.flags.writeable and sys.getrefcount(grad) <= _ALONE:
         return grad
     return grad.copy()
+
+
+def _count_alone() -> int:
+    """The references that :func:`_owned` sees to an array that only ``backward`` holds; Python's versions differ."""
+
+    def owned(grad: ndarray) -> int:
+        return sys.getrefcount(grad)
+
+    def accumulate(edge: Any, grad: ndarray) -> int:
+        return owned(grad)
+
+    found = {0: np.empty(1)}
+    edge, grad = found.popitem()
+    return accumulate(edge, grad)
+
+
+_ALONE = _count_alone()
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
