@@ -51,6 +51,9 @@ class Case:
     ints: bool = False  # also for integers
     sequence: bool = False  # the inputs go as one list
 
+    def __str__(self) -> str:
+        return self.id
+
     @property
     def id(self) -> str:
         shown = [f"{k}={v}" for k, v in self.kwargs.items()] + [str(a) for a in self.args]
