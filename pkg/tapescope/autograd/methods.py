@@ -263,21 +263,6 @@ def _random_in_place(name: str, first: float, second: float) -> Any:
     return method
 
 
-def _view_in_place(name: str) -> Any:
-    function = getattr(shape, name)
-
-    def method(self: Tensor, *args: Any) -> Tensor:
-        out = function(self.detach(), *args)
-        if self._edge is not None and not self.is_leaf:
-            out = function(self, *args)
-            self._edge = out._edge
-        self._array = out._array
-        return self
-
-    method.__doc__ = f"In place: the tensor becomes its own :func:`{name}`."
-    return method
-
-
 def bernoulli_(self: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor:
     """In place: one with probability ``p``, else zero."""
     values = random.uniform(self._array.shape, np.dtype(np.float32), generator) < p
@@ -323,8 +308,8 @@ def attach() -> None:
         "negative": tensor.neg, "absolute": tensor.abs, "divide": tensor.div, "multiply": tensor.mul,
         "subtract": tensor.sub, "clip": tensor.clamp, "greater": tensor.gt, "less": tensor.lt, "max": max, "min": min,
         "T": stack_dims("T"), "mT": stack_dims("mT"), "uniform_": _random_in_place("uniform_", 0, 1),
-        "normal_": _random_in_place("normal_", 0, 1), "squeeze_": _view_in_place("squeeze"),
-        "unsqueeze_": _view_in_place("unsqueeze"), "swapaxes": tensor.transpose, "where": _where_method,
+        "normal_": _random_in_place("normal_", 0, 1),
+        "swapaxes": tensor.transpose, "where": _where_method,
     }  # fmt: skip
     kinds = {"float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16,
              "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,
